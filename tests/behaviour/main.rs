@@ -1,0 +1,1 @@
+//! The behaviour tests of asyncapy, one file a behaviour, in one binary.

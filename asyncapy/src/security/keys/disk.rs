@@ -1,5 +1,7 @@
 use std::fmt;
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,9 +13,9 @@ use redb::{
 use super::{KeyError, KeyStore, StoreError, StoredKey};
 
 /// `id` -> the entry as JSON.
-const KEYS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("asyncapy_api_keys");
+const KEYS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("asyncapy_api_keys");
 /// `secret` -> 32 bytes; `format` -> [`FORMAT`].
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("asyncapy_api_keys_meta");
+const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("asyncapy_api_keys_meta");
 /// The version of this layout; a file of a later one is refused, not misread.
 const FORMAT: &[u8] = b"1";
 /// Bytes of pages kept in memory; redb would take up to 1 GiB, and 8 MiB hold tens of thousands of keys.
@@ -39,17 +41,11 @@ impl RedbStore {
     /// database, or holds something other than API keys.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         let path = path.as_ref();
-        let named = |why: &dyn fmt::Display| KeyError::Store(format!("{}: {why}", path.display()).into());
-        let file = create(path).map_err(|error| named(&error))?;
-        let database =
-            Database::builder().set_cache_size(CACHE).create_file(file).map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => named(&"is open already, perhaps in another process"),
-                DatabaseError::Storage(StorageError::Corrupted(why)) => {
-                    named(&format_args!("is no database of API keys, or a damaged one ({why})"))
-                }
-                error => named(&error),
-            })?;
-        prepare(&database).map_err(|error| named(&error))?;
+        // redb panics on some kinds of damage; here that is one more way in which the file is damaged. Nothing that the
+        // panic passed through is used afterwards.
+        let opened = catch_unwind(AssertUnwindSafe(|| open(path)));
+        let database = opened.unwrap_or_else(|_| Err("is a damaged database".into()));
+        let database = database.map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Self { path: path.to_owned(), database })
     }
 
@@ -66,13 +62,17 @@ impl RedbStore {
         let transaction = self.database.begin_write().map_err(Error::from)?;
         {
             let mut keys = transaction.open_table(KEYS).map_err(Error::from)?;
-            let kept = keys.get(id)?.map(|entry| read(entry.value())).transpose()?.map(|key| key.revision);
+            let kept = keys
+                .get(id.as_bytes())?
+                .map(|entry| read(entry.value()))
+                .transpose()?
+                .map(|key| key.revision);
             if kept != revision {
                 return Ok(false);
             }
             match &next {
-                Some(entry) => keys.insert(id, &**entry)?,
-                None => keys.remove(id)?,
+                Some(entry) => keys.insert(id.as_bytes(), &**entry)?,
+                None => keys.remove(id.as_bytes())?,
             };
         }
         transaction.commit().map_err(Error::from)?;
@@ -80,13 +80,30 @@ impl RedbStore {
     }
 }
 
-/// Opens the file, readable and writable for its owner only if it is new.
-fn create(path: &Path) -> std::io::Result<File> {
+/// Opens the file and looks at all of it, so that damage is found now and not by the request that comes upon it.
+fn open(path: &Path) -> Result<Database, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let file = options.open(path)?;
+    let mut database = Database::builder().set_cache_size(CACHE).create_file(file).map_err(explain)?;
+    database.check_integrity().map_err(explain)?;
+    prepare(&database)?;
+    Ok(database)
+}
+
+fn explain(error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => "is open already, perhaps in another process".into(),
+        DatabaseError::Storage(StorageError::Corrupted(why)) => {
+            format!("is no database of API keys, or a damaged one ({why})").into()
+        }
+        DatabaseError::Storage(StorageError::Io(why)) if why.kind() == ErrorKind::InvalidData => {
+            format!("is no database of API keys, or a damaged one ({why})").into()
+        }
+        error => error.into(),
+    }
 }
 
 /// Makes the tables of a new file; refuses a file that holds something else.
@@ -98,14 +115,14 @@ fn prepare(database: &Database) -> Result<(), StoreError> {
     }
     let new = {
         let mut meta = transaction.open_table(META)?;
-        let format = meta.get("format")?.map(|kept| kept.value().to_vec());
+        let format = meta.get(&b"format"[..])?.map(|kept| kept.value().to_vec());
         match format {
             Some(format) if format != FORMAT => {
                 return Err(format!("is of format {:?}, not 1", String::from_utf8_lossy(&format)).into());
             }
             Some(_) => false,
             None => {
-                meta.insert("format", FORMAT)?;
+                meta.insert(&b"format"[..], FORMAT)?;
                 transaction.open_table(KEYS)?;
                 true
             }
@@ -134,10 +151,10 @@ impl KeyStore for RedbStore {
             let transaction = self.database.begin_write()?;
             {
                 let mut meta = transaction.open_table(META)?;
-                if let Some(kept) = meta.get("secret")? {
+                if let Some(kept) = meta.get(&b"secret"[..])? {
                     return kept.value().try_into().map_err(|_| "the secret is not of 32 bytes".into());
                 }
-                meta.insert("secret", &fresh[..])?;
+                meta.insert(&b"secret"[..], &fresh[..])?;
             }
             transaction.commit()?;
             Ok(fresh)
@@ -153,7 +170,7 @@ impl KeyStore for RedbStore {
     fn get(&self, id: &str) -> Result<Option<Arc<StoredKey>>, StoreError> {
         let get = || {
             let keys = self.database.begin_read()?.open_table(KEYS)?;
-            let entry = keys.get(id)?;
+            let entry = keys.get(id.as_bytes())?;
             Ok(entry.map(|entry| read(entry.value())).transpose()?.map(Arc::new))
         };
         self.named(get())

@@ -380,8 +380,8 @@ mod files {
         {
             let database = redb::Database::create(&path).unwrap();
             let transaction = database.begin_write().unwrap();
-            let meta = redb::TableDefinition::<&str, &[u8]>::new("asyncapy_api_keys_meta");
-            transaction.open_table(meta).unwrap().insert("format", &b"2"[..]).unwrap();
+            let meta = redb::TableDefinition::<&[u8], &[u8]>::new("asyncapy_api_keys_meta");
+            transaction.open_table(meta).unwrap().insert(&b"format"[..], &b"2"[..]).unwrap();
             transaction.commit().unwrap();
         }
         refused(&path, "is of format \"2\", not 1");
@@ -395,5 +395,38 @@ mod files {
         drop(place.open());
         let mode = std::fs::metadata(place.0.path("keys.redb")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_or_loses_nothing() {
+        let place = disk();
+        let keys = place.open();
+        let key = keys.issue(json!({"plan": "gold"})).unwrap();
+        (0..20).for_each(|n| drop(keys.issue(json!({ "n": n })).unwrap()));
+        drop(keys);
+        let path = place.0.path("keys.redb");
+        let whole = std::fs::read(&path).unwrap();
+        let look = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            match ApiKeys::open(&path) {
+                Ok(keys) => {
+                    assert!(keys.contains(key.as_str()).unwrap() && keys.list().unwrap().len() == 21);
+                    false
+                }
+                Err(error) => {
+                    assert!(error.to_string().contains("keys.redb: "), "{error}");
+                    true
+                }
+            }
+        };
+        assert!([1, 100, 4_096, whole.len() / 2, whole.len() - 1].iter().all(|&cut| look(&whole[..cut])));
+        let used: Vec<usize> = (0..whole.len()).filter(|&at| whole[at] != 0).collect();
+        let refused = used.iter().step_by(used.len() / 100).filter(|&&at| {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0xff;
+            look(&damaged)
+        });
+        assert!(refused.count() > 5);
+        assert!(!look(&whole));
     }
 }

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -45,7 +45,8 @@ impl RedbStore {
         // panic passed through is used afterwards.
         let opened = catch_unwind(AssertUnwindSafe(|| open(path)));
         let database = opened.unwrap_or_else(|_| Err("is a damaged database".into()));
-        let database = database.map_err(|error| format!("{}: {error}", path.display()))?;
+        let named = |error: StoreError| KeyError::Store(format!("{}: {error}", path.display()).into());
+        let database = database.map_err(named)?;
         Ok(Self { path: path.to_owned(), database })
     }
 

@@ -1,6 +1,6 @@
-use std::ops::Range;
-use bytes::BytesMut;
 use super::Encoding;
+use bytes::BytesMut;
+use std::ops::Range;
 
 /// The byte order of the Content-Length header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

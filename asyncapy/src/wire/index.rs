@@ -40,7 +40,12 @@ pub struct Index {
 
 impl Index {
     /// Checks `payload` whole and notes its top-level fields, in the place of what was noted before.
-    pub fn build(&mut self, payload: &[u8], encoding: Encoding, limits: &PayloadLimits) -> Result<(), PayloadError> {
+    pub fn build(
+        &mut self,
+        payload: &[u8],
+        encoding: Encoding,
+        limits: &PayloadLimits,
+    ) -> Result<(), PayloadError> {
         let _ = (payload, encoding, limits);
         todo!()
     }

@@ -1,5 +1,5 @@
-use bytes::BytesMut;
 use super::Encoding;
+use bytes::BytesMut;
 
 /// Why a value cannot be written (or, for serde's sake, read).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,11 @@ impl std::fmt::Display for EncodeError {
 impl std::error::Error for EncodeError {}
 
 /// Appends `value` to `out`.
-pub fn encode<T: serde::Serialize + ?Sized>(value: &T, encoding: Encoding, out: &mut BytesMut) -> Result<(), EncodeError> {
+pub fn encode<T: serde::Serialize + ?Sized>(
+    value: &T,
+    encoding: Encoding,
+    out: &mut BytesMut,
+) -> Result<(), EncodeError> {
     let _ = (value, encoding, out);
     todo!()
 }

@@ -147,22 +147,18 @@ impl Limits {
     ///
     /// The default `max_packet_size` is never a mistake; [`Limits::packet_size`] cuts it to what the header can say.
     pub fn validate(&self, header_size: HeaderSize) -> Vec<String> {
-        let mut mistakes = Vec::new();
+        // The default was not chosen: it gives way to the header without a word.
+        let chosen = self.max_packet_size != DEFAULT_PACKET_SIZE;
+        let mut mistakes: Vec<_> =
+            self.chosen_packet_size(header_size).filter(|_| chosen).into_iter().collect();
         let mut must = |sound: bool, mistake: &dyn Fn() -> String| {
             if !sound {
                 mistakes.push(mistake());
             }
         };
 
-        let most = longest(header_size);
         must(self.max_packet_size >= SHORTEST, &|| {
             format!("`max_packet_size` is {}; the shortest packet has {SHORTEST} bytes", self.max_packet_size)
-        });
-        must(self.max_packet_size <= most || self.max_packet_size == DEFAULT_PACKET_SIZE, &|| {
-            format!(
-                "`max_packet_size` is {}; a Content-Length header of {} byte(s) can say {most} at most",
-                self.max_packet_size, header_size as u8
-            )
         });
         must(self.buf >= 256, &|| format!("`buf` is {}; a read buffer has at least 256 bytes", self.buf));
         must(self.output_soft <= self.output_hard, &|| {
@@ -205,6 +201,17 @@ impl Limits {
             must(value > 0, &|| format!("`{key}` is 0, so nothing would ever be let through"));
         }
         mistakes
+    }
+
+    /// The mistake of a `max_packet_size` that was chosen and that the header cannot say.
+    pub(super) fn chosen_packet_size(&self, header_size: HeaderSize) -> Option<String> {
+        let most = longest(header_size);
+        (self.max_packet_size > most).then(|| {
+            format!(
+                "`max_packet_size` is {}; a Content-Length header of {} byte(s) can say {most} at most",
+                self.max_packet_size, header_size as u8
+            )
+        })
     }
 }
 

@@ -72,14 +72,11 @@ impl Settings {
         if self.addr.trim().is_empty() {
             mistakes.push("`addr` is empty; it takes an address or a host name".to_owned());
         }
-        match (&self.tls.cert, &self.tls.key) {
-            (Some(_), None) => {
-                mistakes.push("`tls_cert` is set and `tls_key` is not; TLS needs both".to_owned())
-            }
-            (None, Some(_)) => {
-                mistakes.push("`tls_key` is set and `tls_cert` is not; TLS needs both".to_owned())
-            }
-            _ => {}
+        if self.tls.cert.is_some() && self.tls.key.is_none() {
+            mistakes.push("`tls_cert` is set and `tls_key` is not; TLS needs both".to_owned());
+        }
+        if self.tls.key.is_some() && self.tls.cert.is_none() {
+            mistakes.push("`tls_key` is set and `tls_cert` is not; TLS needs both".to_owned());
         }
         if self.tls.client_ca.is_some() && self.tls.cert.is_none() {
             mistakes

@@ -92,5 +92,4 @@ fn threshold(level: LogLevel) -> LevelFilter {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -2,20 +2,12 @@
 
 /// What a line is made of, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(feature = "logging"),
-    expect(dead_code, reason = "without the log a template is only checked")
-)]
 pub(crate) struct Template {
     pub(crate) pieces: Vec<Piece>,
 }
 
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(feature = "logging"),
-    expect(dead_code, reason = "without the log a template is only checked")
-)]
 pub(crate) enum Piece {
     /// Text that stands as it is.
     Literal(String),

@@ -15,6 +15,44 @@ pub use std::borrow::Cow;
 pub use std::format;
 pub use std::string::{String, ToString};
 
+// Annotated functions.
+pub use crate::dispatch::Registration;
+pub use crate::handler::filter::{ByRef, Filter};
+pub use crate::handler::{Extract, Request, blocking, handler};
+pub use inventory;
+pub use std::time::Duration;
+
+use crate::handler::filter::{ApiKey, Fields, Ip};
+use crate::security::ApiKeys;
+
+/// The type of a function item.
+pub fn type_id_of<F: 'static>(_: &F) -> std::any::TypeId {
+    std::any::TypeId::of::<F>()
+}
+
+/// `fields(..)`; the macro has checked the patterns.
+pub fn fields(fields: &[(&str, Option<&str>)], open: bool) -> Box<dyn Filter> {
+    let all = fields.iter().fold(Fields::new(), |all, (name, pattern)| match pattern {
+        Some(pattern) => all.matching(*name, pattern),
+        None => all.present(*name),
+    });
+    Box::new(if open { all.open() } else { all })
+}
+
+/// `ip = ..`; the macro has checked the addresses.
+pub fn ip(addresses: &[&str]) -> Box<dyn Filter> {
+    Box::new(Ip::fixed(addresses))
+}
+
+/// `api_key(..)`.
+pub fn api_key(field: &str, keys: Option<&ApiKeys>) -> Box<dyn Filter> {
+    let filter = ApiKey::new(field);
+    Box::new(match keys {
+        Some(keys) => filter.of(keys.clone()),
+        None => filter,
+    })
+}
+
 /// The code that stands on the wire as `text`: one of ours, or else the application's own.
 pub fn code(text: &'static str) -> crate::Code {
     match crate::Code::from(text) {

@@ -1,6 +1,6 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Type;
+use syn::{Ident, Type};
 
 use super::argument::{Argument, last_segment};
 use super::arguments::Arguments;
@@ -83,7 +83,6 @@ fn one_body<'a>(function: &'a Function, private: &'a TokenStream) -> impl Iterat
 
 /// The fields of the filter against those of the packet's type.
 fn typed_fields(filter: &Fields, packet: &Type, function: &Function, private: &TokenStream) -> TokenStream {
-    let site = Span::mixed_site();
     let known = quote!(<#packet as #private::TypedPacket>::FIELDS);
     let taken = |field: &&FilterField| {
         let name = field.name.text();
@@ -93,19 +92,26 @@ fn typed_fields(filter: &Fields, packet: &Type, function: &Function, private: &T
             .filter_map(|argument| argument.field.as_ref())
             .any(|taken| taken.name == name)
     };
-    let fields = filter.fields.iter().filter(taken).map(|field| {
+    let fields: Vec<_> = filter.fields.iter().filter(taken).collect();
+    let idents = fields.iter().filter_map(|field| match &field.name {
+        FieldName::Ident(ident) => Some(ident),
+        FieldName::Literal(_) => None,
+    });
+    // Where the type does not know all of its fields, its shape is that of the filter, and no name is wrong.
+    let shape = shape(idents.collect(), packet, private);
+    let fields = fields.iter().map(|field| {
         let name = field.name.text();
         let exists = match &field.name {
-            FieldName::Ident(ident) => quote_spanned! {site=>
-                const _: fn(<#packet as #private::TypedPacket>::Shape) = |__shape| { let _ = &__shape.#ident; };
-            },
+            FieldName::Ident(_) => TokenStream::new(),
             FieldName::Literal(literal) => {
-                finding(quote!(#private::checks::unknown(#known, #name)), literal.span(), private)
+                let complete = quote!(<#packet as #private::TypedPacket>::COMPLETE);
+                finding(quote!(#private::checks::unknown(#known, #complete, #name)), literal.span(), private)
             }
         };
         let starts = field.pattern.as_ref().zip(field.starts);
         // Nothing to check where any kind of value can match.
-        let starts = starts.filter(|(_, starts)| !starts.meets(Starts::NUMBER) || !starts.meets(Starts::BOOL));
+        let starts =
+            starts.filter(|(_, starts)| !starts.meets(Starts::NUMBER) || !starts.meets(Starts::BOOL));
         let matches = starts.map(|(pattern, Starts(starts))| {
             finding(quote!(#private::checks::no_match(#known, #name, #starts)), pattern.span(), private)
         });
@@ -115,12 +121,33 @@ fn typed_fields(filter: &Fields, packet: &Type, function: &Function, private: &T
         let names = filter.fields.iter().map(|field| field.name.text());
         finding(quote!(#private::checks::left_out(#known, &[#(#names),*])), filter.span, private)
     });
-    quote!(#(#fields)* #complete)
+    quote!(#shape #(#fields)* #complete)
+}
+
+/// Reads each name as a field of the packet type's shape, so that the compiler itself names a similar one.
+///
+/// A type that does not tell all of its fields has no shape of its own; it gives back the filter's, which has every
+/// name.
+fn shape(names: Vec<&Ident>, packet: &Type, private: &TokenStream) -> TokenStream {
+    if names.is_empty() {
+        return TokenStream::new();
+    }
+    quote_spanned! {Span::mixed_site()=>
+        #[allow(dead_code, non_snake_case, reason = "only the compiler reads it")]
+        const _: () = {
+            struct __Filter {
+                #(#names: (),)*
+            }
+            const _: fn(<#packet as #private::TypedPacket>::Shape<__Filter>) = |__shape| {
+                #(let _ = &__shape.#names;)*
+            };
+        };
+    }
 }
 
 /// A check whose finding, if there is one, is an error at `span`.
 fn finding(check: TokenStream, span: Span, private: &TokenStream) -> TokenStream {
-    let found = syn::Ident::new("FOUND", Span::mixed_site());
+    let found = Ident::new("FOUND", Span::mixed_site());
     let panic = quote_spanned!(span=> ::core::panic!("{}", #found.text()));
     quote! {
         const _: () = {

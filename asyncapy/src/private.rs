@@ -17,12 +17,13 @@ pub use std::string::{String, ToString};
 
 // Annotated functions.
 pub use crate::dispatch::Registration;
-pub use crate::handler::filter::{ByRef, Filter};
-pub use crate::handler::{Extract, Request, blocking, handler};
+pub use crate::handler::checks;
+pub use crate::handler::field::{field, field_or_else};
+pub use crate::handler::{Extract, IntoReply, Request, blocking, handler};
 pub use inventory;
 pub use std::time::Duration;
 
-use crate::handler::filter::{ApiKey, Fields, Ip};
+use crate::handler::filter::{ApiKey, ByRef, Fields, Filter, Ip};
 use crate::security::ApiKeys;
 
 /// The type of a function item.
@@ -51,6 +52,26 @@ pub fn api_key(field: &str, keys: Option<&ApiKeys>) -> Box<dyn Filter> {
         Some(keys) => filter.of(keys.clone()),
         None => filter,
     })
+}
+
+/// `filter = PATH`: the filter may be changed while the server runs.
+pub fn by_ref<F: Filter>(filter: &'static F) -> Box<dyn Filter> {
+    Box::new(ByRef(filter))
+}
+
+/// `filter = expression`.
+pub fn by_value(filter: impl Filter) -> Box<dyn Filter> {
+    Box::new(filter)
+}
+
+/// Says that what a handler returns must be a reply; the macro puts it where the type stands.
+pub fn replies<S, F>(start: S) -> S
+where
+    S: Fn(&mut Request<'_>) -> Result<F, Rejection>,
+    F: Future,
+    F::Output: IntoReply,
+{
+    start
 }
 
 /// The code that stands on the wire as `text`: one of ours, or else the application's own.

@@ -7,7 +7,8 @@ mod identity;
 mod pem;
 mod pin;
 mod server;
-#[cfg(all(test, feature = "cert"))]
+#[cfg(test)]
+#[cfg(feature = "cert")]
 mod tests;
 
 use std::sync::Arc;

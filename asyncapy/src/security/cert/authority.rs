@@ -11,6 +11,7 @@ use rcgen::{
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, DnsName};
 
+use super::validity::now;
 use super::{CertError, Issued, Validity};
 use crate::security::tls::der::Certificate;
 
@@ -81,9 +82,8 @@ impl Authority {
         if certificate.public_key != key.subject_public_key_info() {
             return Err(malformed(&key_path, "is not the private key of the authority's certificate"));
         }
-        let (now, _) = Validity::days(1).span();
         let not_after = u64::try_from(certificate.not_after).unwrap_or(0);
-        if not_after < now {
+        if not_after < now() {
             return Err(malformed(&certificate_path, "the authority's certificate has expired"));
         }
         let mut params = params(name)?;

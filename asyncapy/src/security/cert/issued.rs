@@ -30,7 +30,7 @@ impl Issued {
     /// [`CertError::Exists`] if either is there already, and neither is written; [`CertError::Name`] if the name is no
     /// plain file name; [`CertError::File`].
     pub fn save(&self, directory: impl AsRef<Path>, name: &str) -> Result<(PathBuf, PathBuf), CertError> {
-        self.write(directory.as_ref(), name, create)
+        self.write(directory.as_ref(), name, false)
     }
 
     /// As [`save`](Self::save), but takes the place of files that are there; each is replaced as a whole or not at all.
@@ -42,15 +42,10 @@ impl Issued {
         directory: impl AsRef<Path>,
         name: &str,
     ) -> Result<(PathBuf, PathBuf), CertError> {
-        self.write(directory.as_ref(), name, replace)
+        self.write(directory.as_ref(), name, true)
     }
 
-    fn write(
-        &self,
-        directory: &Path,
-        name: &str,
-        write: fn(&Path, &str, u32) -> io::Result<()>,
-    ) -> Result<(PathBuf, PathBuf), CertError> {
+    fn write(&self, directory: &Path, name: &str, over: bool) -> Result<(PathBuf, PathBuf), CertError> {
         let plain = matches!(*Path::new(name).components().collect::<Vec<_>>(), [Component::Normal(only)] if only == name);
         if !plain {
             return Err(CertError::Name { name: name.to_owned(), why: "is no plain file name" });
@@ -64,11 +59,12 @@ impl Issued {
         // `with_extension` would cut `example.org` down to `example`.
         let certificate = directory.join(format!("{name}.pem"));
         let key = directory.join(format!("{name}.key"));
+        let write = if over { replace } else { create };
         write(&certificate, &self.certificate, 0o644).map_err(|error| named(&certificate, error))?;
         if let Err(error) = write(&key, &self.key, 0o600) {
-            // Without its key the certificate is of no use and would stand in the way of the next attempt. What went
+            // Without its key a new certificate is of no use and would stand in the way of the next attempt. What went
             // wrong with the key is the news, whether or not this works.
-            if error.kind() == ErrorKind::AlreadyExists {
+            if !over {
                 let _ = fs::remove_file(&certificate);
             }
             return Err(named(&key, error));

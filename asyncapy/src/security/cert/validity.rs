@@ -1,4 +1,4 @@
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How long a certificate is valid, from its making on.
 ///
@@ -34,10 +34,14 @@ impl Validity {
 
     /// First and last second, since 1970.
     pub(super) fn span(self) -> (u64, u64) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        (
-            now.saturating_sub(3_600),
-            now.saturating_add(Duration::from_secs(86_400).as_secs() * u64::from(self.days)),
-        )
+        let now = now();
+        (now.saturating_sub(3_600), now.saturating_add(86_400 * u64::from(self.days)))
     }
+}
+
+/// Seconds since 1970, before the year 8000: a clock that is further off would end in dates that a certificate cannot
+/// hold.
+pub(super) fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    now.min(190_000_000_000)
 }

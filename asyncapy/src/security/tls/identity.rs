@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 
-use super::TlsError;
 use super::der::{Certificate, Name};
+use super::{ServerStream, TlsError};
 use crate::security::hex;
 
 /// Who a peer's certificate says it is. Cheap to clone; two are equal if they come from the same certificate.
 ///
-/// An identity that [`TlsServer::accept`](super::TlsServer::accept) returns has been verified: an authority that the
+/// An identity that [`of_client`](Self::of_client) returns has been verified: an authority that the
 /// server trusts has signed it, and the peer has shown that it holds the key.
 #[derive(Clone)]
 pub struct Identity(Arc<Inner>);
@@ -26,6 +26,17 @@ struct Inner {
 }
 
 impl Identity {
+    /// Who the client at the other end is; `None` if it has shown no certificate. The handshake has verified it.
+    pub fn of_client<S>(stream: &ServerStream<S>) -> Option<Self> {
+        // An unreadable certificate did not pass `accept`.
+        Self::read(stream).ok().flatten()
+    }
+
+    pub(super) fn read<S>(stream: &ServerStream<S>) -> Result<Option<Self>, TlsError> {
+        let chain = stream.get_ref().1.peer_certificates();
+        chain.and_then(<[_]>::first).map(|certificate| Self::from_der(certificate)).transpose()
+    }
+
     /// Reads the identity in a DER certificate. It verifies nothing.
     ///
     /// # Errors

@@ -157,6 +157,18 @@ impl From<String> for Pem {
     }
 }
 
+impl From<&String> for Pem {
+    fn from(path: &String) -> Self {
+        Self::file(path)
+    }
+}
+
+impl From<&PathBuf> for Pem {
+    fn from(path: &PathBuf) -> Self {
+        Self::file(path)
+    }
+}
+
 impl From<&Path> for Pem {
     fn from(path: &Path) -> Self {
         Self::file(path)

@@ -43,6 +43,20 @@ impl TlsServer {
         }
     }
 
+    /// Reads the files, and asks clients for certificates if there is an authority for them: the short form of
+    /// [`builder`](Self::builder), for settings.
+    ///
+    /// # Errors
+    /// As [`TlsServerBuilder::build`].
+    pub fn from_files(
+        certificate: impl Into<Pem>,
+        key: impl Into<Pem>,
+        client_authority: Option<impl Into<Pem>>,
+    ) -> Result<Self, TlsError> {
+        let client_authority = client_authority.map(Into::into);
+        TlsServerBuilder { client_authority, ..Self::builder(certificate, key) }.build()
+    }
+
     /// Reads every file again and serves the new certificate from the next handshake on. Connections that stand are not
     /// touched; none can be resumed without a whole handshake, so a changed client authority holds at once for all new
     /// ones.
@@ -78,20 +92,21 @@ impl TlsServer {
         Arc::clone(&self.0.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Shakes hands with a client that has connected: the encrypted stream, and who the client is if it has shown a
-    /// certificate. The deadline is the caller's; dropping the future ends the handshake.
+    /// Shakes hands with a client that has connected; [`Identity::of_client`] then says who it is. The deadline is the
+    /// caller's; dropping the future ends the handshake.
     ///
     /// # Errors
     /// [`TlsError::Handshake`] if the client speaks no TLS 1.3 or its certificate is missing or not trusted;
-    /// [`TlsError::Io`] if the connection fails.
-    pub async fn accept<S>(&self, stream: S) -> Result<(ServerStream<S>, Option<Identity>), TlsError>
+    /// [`TlsError::Malformed`] if the certificate is trusted, but does not tell who the client is; [`TlsError::Io`] if the
+    /// connection fails.
+    pub async fn accept<S>(&self, stream: S) -> Result<ServerStream<S>, TlsError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let stream = TlsAcceptor::from(self.config()).accept(stream).await.map_err(TlsError::of_handshake)?;
-        let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let identity = certificate.map(|certificate| Identity::from_der(certificate)).transpose()?;
-        Ok((stream, identity))
+        // So that a client with a certificate is never taken for one without.
+        Identity::read(&stream)?;
+        Ok(stream)
     }
 }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::security::scratch::Scratch;
 use crate::security::{Authority, Issued, Validity};
 
-type Accepted = Result<(ServerStream<DuplexStream>, Option<Identity>), TlsError>;
+type Accepted = Result<ServerStream<DuplexStream>, TlsError>;
 type Connected = Result<ClientStream<DuplexStream>, TlsError>;
 
 fn authority() -> Authority {
@@ -39,7 +39,8 @@ async fn shake(server: &TlsServer, client: &TlsClient, host: &str) -> (Accepted,
 
 /// A word there and back. A client learns only now whether the server took its certificate.
 async fn talk(accepted: Accepted, connected: Connected) -> std::io::Result<Option<Identity>> {
-    let (mut server, identity) = accepted.map_err(std::io::Error::other)?;
+    let mut server = accepted.map_err(std::io::Error::other)?;
+    let identity = Identity::of_client(&server);
     let mut client = connected.map_err(std::io::Error::other)?;
     let mut word = [0; 5];
     client.write_all(b"hello").await?;
@@ -209,7 +210,8 @@ async fn reloading_serves_the_new_certificate_and_keeps_connections() {
     let scratch = Scratch::new();
     let authority = authority();
     write(&scratch.path(""), &local(&authority));
-    let server = TlsServer::builder(scratch.path("server.pem"), scratch.path("server.key")).build().unwrap();
+    let (certificate, key) = (scratch.path("server.pem"), scratch.path("server.key"));
+    let server = TlsServer::from_files(certificate, key, None::<&Path>).unwrap();
     let client = TlsClient::builder(trust(&authority)).build().unwrap();
     let (old_accepted, old_connected) = shake(&server, &client, "localhost").await;
     let old = served(old_connected.as_ref().unwrap());

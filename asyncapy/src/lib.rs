@@ -15,6 +15,7 @@ pub mod server;
 pub mod wire;
 
 // The macros' output names the crate by this path, in the crate itself too.
+#[allow(unused_extern_crates, reason = "outside of its tests the crate does not use its own macros")]
 extern crate self as asyncapy;
 
 pub use asyncapy_macros::{Failure, Packet};

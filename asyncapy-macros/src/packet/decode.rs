@@ -18,7 +18,7 @@ pub(super) fn body(model: &Model<'_>) -> TokenStream {
     });
     let arms = read.iter().enumerate().map(|(slot, field)| {
         let (variable, name, reader) = (variable(slot), &field.read_name, reader(model, field));
-        quote!(#slot => #krate::__private::fill(&mut #variable, #name, view, position, #reader)?,)
+        quote_spanned!(place(&field.ty)=> #slot => #krate::__private::fill(&mut #variable, #name, view, position, #reader)?,)
     });
     let otherwise = if model.container.deny_unknown {
         quote!(_ => return ::core::result::Result::Err(#krate::__private::unknown_field(view, position)),)
@@ -77,7 +77,7 @@ fn reader(model: &Model<'_>, field: &Field<'_>) -> TokenStream {
     let (krate, ty) = (&model.container.krate, field.ty);
     let Some(path) = &field.read_with else {
         let probe = model.probe(field);
-        return quote_spanned!(place(&ty)=> #probe::read);
+        return quote_spanned!(place(&ty)=> |value| #probe::read(value));
     };
     let call = quote_spanned!(place(&path)=> #path(deserializer));
     quote! {{

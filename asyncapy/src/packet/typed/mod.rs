@@ -33,7 +33,7 @@ pub mod derived {
     pub use super::decode::{fill, find, missing_field, unknown_field};
     pub use super::encode::{close_json, open_ziproto};
     pub use super::mismatch::Mismatch;
-    pub use super::probe::{BySerde, Plain, Probe};
+    pub use super::probe::{BySerde, Plain, Probe, ReadBySerde, WriteBySerde};
     #[cfg(feature = "spec")]
     pub use super::schema::{ObjectSchema, Schemaless, any_schema};
 }

@@ -50,6 +50,7 @@ fn reply() -> Reply {
 fn it_is_written_byte_for_byte_as_serde_writes_it() {
     let full = Reply { first_name: Some("Ann".to_owned()), list: vec![1, 200], last: Some(-2.5), ..reply() };
     let some = Reply { nothing: Some(3), last: Some(1e300), quoted: i64::MIN, ..reply() };
+    assert_eq!((some.secret, some.skipped), (1, 2));
     for reply in [reply(), full, some] {
         for encoding in BOTH {
             assert_eq!(write(encoding, &reply), payload(encoding, &reply), "{encoding:?} {reply:?}");

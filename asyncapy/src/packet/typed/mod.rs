@@ -31,7 +31,7 @@ pub use schema::PacketSchema;
 pub mod derived {
     pub use super::by_serde::{decode_by_serde, encode_by_serde, read_by_serde};
     pub use super::decode::{fill, find, missing_field, unknown_field};
-    pub use super::encode::{close_json, open_ziproto};
+    pub use super::encode::{close_json, open_ziproto, write_whole};
     pub use super::mismatch::Mismatch;
     pub use super::probe::{BySerde, Plain, Probe, ReadBySerde, WriteBySerde};
     #[cfg(feature = "spec")]

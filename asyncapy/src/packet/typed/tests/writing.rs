@@ -95,7 +95,9 @@ fn a_map_may_have_many_fields() {
 fn json_has_no_nan() {
     for last in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let reply = Reply { last: Some(last), ..reply() };
-        assert!(reply.encode_packet(Encoding::Json, &mut BytesMut::new()).is_err());
+        let mut out = BytesMut::from(&b"before"[..]);
+        assert!(reply.encode_packet(Encoding::Json, &mut out).is_err());
+        assert_eq!(&out[..], b"before");
         assert_eq!(write(Encoding::ZiProto, &reply), payload(Encoding::ZiProto, &reply));
     }
     let reply = Reply { float: f32::NAN, ..reply() };

@@ -62,8 +62,12 @@ impl<'a> Rest<'a> {
                 (scanner.value().ok()?, scanner.at)
             }
             Encoding::ZiProto => {
-                let (token, _) = ziproto::read(self.bytes, self.at).ok()?;
-                (Shape::new(token.kind()), ziproto::skip(self.bytes, self.at)?)
+                let (token, next) = ziproto::read(self.bytes, self.at).ok()?;
+                let end = match token {
+                    Token::List(_) | Token::Map(_) => ziproto::skip(self.bytes, self.at)?,
+                    _ => next,
+                };
+                (Shape::new(token.kind()), end)
             }
         };
         let value = Value { bytes: &self.bytes[self.at..end], encoding: self.encoding, shape };

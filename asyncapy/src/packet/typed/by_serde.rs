@@ -15,7 +15,7 @@ pub fn read_by_serde<T: DeserializeOwned>(value: Value<'_>) -> Result<T, Mismatc
 }
 
 /// The value of a field that is not there, if its type has one for that: `Option` has, and what wraps it.
-pub(super) fn absent_by_serde<T: DeserializeOwned>() -> Option<T> {
+pub fn absent_by_serde<T: DeserializeOwned>() -> Option<T> {
     T::deserialize(Absent).ok()
 }
 

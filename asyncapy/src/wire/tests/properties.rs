@@ -32,18 +32,20 @@ fn tree() -> impl Strategy<Value = Tree> {
             serde_json::Number::from_f64(number).map(Tree::Number)
         }),
         text().prop_map(Tree::from),
+        // More than the sixteen whose count fits in ZiProto's marker.
+        proptest::collection::vec(any::<u8>(), 14..20).prop_map(Tree::from),
     ];
-    leaf.prop_recursive(5, 60, 20, |inner| {
+    leaf.prop_recursive(4, 24, 6, |inner| {
         prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..20).prop_map(Tree::from),
-            proptest::collection::btree_map(text(), inner, 0..20)
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Tree::from),
+            proptest::collection::btree_map(text(), inner, 0..6)
                 .prop_map(|map| Tree::Object(map.into_iter().collect())),
         ]
     })
 }
 
 fn map() -> impl Strategy<Value = Map<String, Tree>> {
-    proptest::collection::btree_map(text(), tree(), 0..8).prop_map(Map::from_iter)
+    proptest::collection::btree_map(text(), tree(), 0..6).prop_map(Map::from_iter)
 }
 
 /// Valid JSON, set with white space and escapes that serde_json would not write itself.
@@ -99,7 +101,7 @@ fn framing() -> impl Strategy<Value = Framing> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn what_is_written_reads_back(map in map()) {

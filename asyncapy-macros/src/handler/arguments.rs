@@ -1,0 +1,291 @@
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Path, Result, Token, parenthesized, token};
+
+use super::address;
+use super::fields::{Fields, to_next};
+use crate::mistakes::Mistakes;
+use crate::similar::did_you_mean;
+
+/// Every argument there is.
+const NAMES: &[&str] = &["group", "order", "fields", "ip", "api_key", "filter", "timeout", "name", "crate"];
+
+/// What stands in the attribute, less what is wrong.
+pub(crate) struct Arguments {
+    /// `::asyncapy`, or what `crate = ..` says.
+    pub(crate) library: Path,
+    pub(crate) group: Option<TokenStream>,
+    pub(crate) order: Option<TokenStream>,
+    pub(crate) name: Option<LitStr>,
+    /// In milliseconds.
+    pub(crate) timeout: Option<u64>,
+    pub(crate) fields: Option<Fields>,
+    pub(crate) ip: Vec<LitStr>,
+    pub(crate) api_key: Option<ApiKey>,
+    pub(crate) filter: Option<Expr>,
+}
+
+/// `api_key(field = "key", keys = KEYS)`.
+pub(crate) struct ApiKey {
+    pub(crate) field: LitStr,
+    /// Where it is left out, the server's state has the keys.
+    pub(crate) keys: Option<Path>,
+}
+
+impl Arguments {
+    /// Reads the attribute's arguments past every mistake.
+    pub(crate) fn parse(tokens: TokenStream, mistakes: &mut Mistakes) -> Self {
+        let mut arguments = Arguments {
+            library: syn::parse_quote!(::asyncapy),
+            group: None,
+            order: None,
+            name: None,
+            timeout: None,
+            fields: None,
+            ip: Vec::new(),
+            api_key: None,
+            filter: None,
+        };
+        let parser = |input: ParseStream<'_>| {
+            let mut seen = Vec::new();
+            while !input.is_empty() {
+                let parsed = arguments.argument(input, &mut seen, mistakes);
+                let parsed = mistakes.keep(parsed).is_some();
+                to_next(input, parsed, mistakes);
+            }
+            Ok(())
+        };
+        let parsed = parser.parse2(tokens);
+        mistakes.keep(parsed);
+        arguments
+    }
+
+    fn argument(
+        &mut self,
+        input: ParseStream<'_>,
+        seen: &mut Vec<String>,
+        mistakes: &mut Mistakes,
+    ) -> Result<()> {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error("expected an argument such as `group = 1` or `fields(user, pin)`"));
+        }
+        let key = input.call(Ident::parse_any)?;
+        let name = key.to_string();
+        if !NAMES.contains(&name.as_str()) {
+            return Err(Error::new(key.span(), unknown(&name, NAMES)));
+        }
+        if seen.contains(&name) {
+            return Err(Error::new(key.span(), format!("`{name}` is given twice")));
+        }
+        seen.push(name.clone());
+        match name.as_str() {
+            "group" => self.group = Some(integer(&key, input)?),
+            "order" => self.order = Some(integer(&key, input)?),
+            "fields" => {
+                let content = parentheses(&key, input, "fields(user, pin)")?;
+                self.fields = Some(Fields::parse(key.span(), &content, mistakes));
+            }
+            "ip" => self.ip = addresses(&key, input, mistakes)?,
+            "api_key" => {
+                let content = parentheses(&key, input, "api_key(field = \"key\")")?;
+                self.api_key = ApiKey::parse(&key, &content, mistakes);
+            }
+            "filter" => self.filter = Some(value(&key, input, "filter = ALLOWED")?),
+            "timeout" => self.timeout = Some(timeout(&key, input)?),
+            "name" => self.name = Some(handler_name(&key, input)?),
+            _ => self.library = library(&key, input)?,
+        }
+        Ok(())
+    }
+}
+
+impl ApiKey {
+    fn parse(key: &Ident, input: ParseStream<'_>, mistakes: &mut Mistakes) -> Option<Self> {
+        let (mut field, mut keys, mut clean) = (None, None, true);
+        while !input.is_empty() {
+            let parsed = Self::part(input, &mut field, &mut keys);
+            let parsed = mistakes.keep(parsed).is_some();
+            clean &= parsed;
+            to_next(input, parsed, mistakes);
+        }
+        if field.is_none() && clean {
+            mistakes
+                .at(key.span(), "`api_key` needs the field that holds the key: `api_key(field = \"key\")`");
+        }
+        field.map(|field| ApiKey { field, keys })
+    }
+
+    fn part(input: ParseStream<'_>, field: &mut Option<LitStr>, keys: &mut Option<Path>) -> Result<()> {
+        let key = input.call(Ident::parse_any)?;
+        match key.to_string().as_str() {
+            "field" if field.is_none() => {
+                let name = text(&key, input, "field = \"key\"")?;
+                if name.value().is_empty() {
+                    return Err(Error::new(name.span(), "the name of a field cannot be empty"));
+                }
+                *field = Some(name);
+            }
+            "keys" if keys.is_none() => *keys = Some(value(&key, input, "keys = KEYS")?),
+            name @ ("field" | "keys") => {
+                return Err(Error::new(key.span(), format!("`{name}` is given twice")));
+            }
+            other => return Err(Error::new(key.span(), unknown(other, &["field", "keys"]))),
+        }
+        Ok(())
+    }
+}
+
+/// What is said of an argument that there is not.
+pub(crate) fn unknown(name: &str, names: &[&str]) -> String {
+    match did_you_mean(name, names) {
+        near if near.is_empty() => format!("unknown argument `{name}`; there are `{}`", names.join("`, `")),
+        near => format!("unknown argument `{name}`{near}"),
+    }
+}
+
+/// The `= value` of an argument.
+pub(crate) fn value<T: Parse>(key: &Ident, input: ParseStream<'_>, example: &str) -> Result<T> {
+    if input.parse::<Option<Token![=]>>()?.is_none() || input.is_empty() || input.peek(Token![,]) {
+        return Err(Error::new(key.span(), format!("expected a value, such as `{example}`")));
+    }
+    input.parse()
+}
+
+/// The `= "text"` of an argument.
+fn text(key: &Ident, input: ParseStream<'_>, example: &str) -> Result<LitStr> {
+    match value(key, input, example)? {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text),
+        other => Err(Error::new_spanned(other, format!("expected a string, such as `{example}`"))),
+    }
+}
+
+/// The `(..)` of an argument.
+fn parentheses<'a>(
+    key: &Ident,
+    input: ParseStream<'a>,
+    example: &str,
+) -> Result<syn::parse::ParseBuffer<'a>> {
+    if !input.peek(token::Paren) {
+        return Err(Error::new(key.span(), format!("expected parentheses, such as `{example}`")));
+    }
+    let content;
+    parenthesized!(content in input);
+    Ok(content)
+}
+
+/// An `i32`: a literal, or the path of a constant.
+fn integer(key: &Ident, input: ParseStream<'_>) -> Result<TokenStream> {
+    let value: Expr = value(key, input, &format!("{key} = 1"))?;
+    let wrong = |what: &str| {
+        Err(Error::new_spanned(
+            &value,
+            format!("{what}: expected a whole number from {} to {}", i32::MIN, i32::MAX),
+        ))
+    };
+    if matches!(value, Expr::Path(_)) {
+        return Ok(quote!(#value));
+    }
+    let digits = value.to_token_stream().to_string().replace([' ', '_'], "");
+    let literal = match &value {
+        Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)) => &*unary.expr,
+        other => other,
+    };
+    let Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) = literal else {
+        return wrong(&format!("`{key}` is no whole number"));
+    };
+    let negative = digits.starts_with('-');
+    match literal.base10_parse::<i64>().map(|number| if negative { -number } else { number }) {
+        Ok(number) if i32::try_from(number).is_ok() => Ok(quote!(#value)),
+        _ => wrong(&format!("`{key}` is out of range")),
+    }
+}
+
+/// `ip = "127.0.0.1"` or `ip = ["127.0.0.1", "10.0.0.0/8"]`.
+fn addresses(key: &Ident, input: ParseStream<'_>, mistakes: &mut Mistakes) -> Result<Vec<LitStr>> {
+    const EXAMPLE: &str = "ip = [\"127.0.0.1\", \"10.0.0.0/8\"]";
+    let literals = match value(key, input, EXAMPLE)? {
+        Expr::Array(array) if array.elems.is_empty() => {
+            return Err(Error::new_spanned(
+                array,
+                "an empty list lets nobody in; this handler can never run",
+            ));
+        }
+        Expr::Array(array) => array.elems,
+        single => Punctuated::from_iter([single]),
+    };
+    let mut addresses: Vec<LitStr> = Vec::new();
+    for literal in literals {
+        let Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) = literal else {
+            mistakes.under(literal, format!("expected an address in quotes, such as `{EXAMPLE}`"));
+            continue;
+        };
+        if addresses.iter().any(|before| before.value() == literal.value()) {
+            mistakes.at(literal.span(), format!("`{}` is given twice", literal.value()));
+        } else if mistakes.keep(address::check(&literal)).is_some() {
+            addresses.push(literal);
+        }
+    }
+    Ok(addresses)
+}
+
+/// `timeout = "5s"` or `timeout = 5`, in milliseconds.
+fn timeout(key: &Ident, input: ParseStream<'_>) -> Result<u64> {
+    let value: Expr = value(key, input, "timeout = \"5s\"")?;
+    let wrong = |why: &str| {
+        Err(Error::new_spanned(
+            &value,
+            format!("{why}: expected a time such as `\"500ms\"`, `\"5s\"`, `\"2m\"` or `5` (seconds)"),
+        ))
+    };
+    let (number, unit) = match &value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            let text = text.value();
+            let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+            let unit = match &text[digits..] {
+                "ms" => 1,
+                "s" => 1_000,
+                "m" => 60_000,
+                "" => return wrong("a time needs its unit"),
+                _ => return wrong(&format!("`{text}` is no time")),
+            };
+            (text[..digits].parse::<u64>().ok(), unit)
+        }
+        Expr::Lit(ExprLit { lit: Lit::Int(seconds), .. }) => (seconds.base10_parse().ok(), 1_000),
+        _ => return wrong("this is no time"),
+    };
+    match number.and_then(|number| number.checked_mul(unit)) {
+        Some(0) => wrong("no time at all lets no handler end"),
+        Some(millis) => Ok(millis),
+        None => wrong("this is no time"),
+    }
+}
+
+/// `name = "login"`.
+fn handler_name(key: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
+    let name = text(key, input, "name = \"login\"")?;
+    let text = name.value();
+    if text.is_empty() {
+        return Err(Error::new(name.span(), "the name of a handler cannot be empty"));
+    }
+    let allowed = |c: char| c.is_alphanumeric() || "_-.:/".contains(c);
+    if let Some(wrong) = text.chars().find(|&c| !allowed(c)) {
+        let message =
+            format!("{wrong:?} cannot stand in the name of a handler: letters, digits and `_-.:/` can");
+        return Err(Error::new(name.span(), message));
+    }
+    Ok(name)
+}
+
+/// `crate = path` or `crate = "path"`.
+fn library(key: &Ident, input: ParseStream<'_>) -> Result<Path> {
+    match value(key, input, "crate = my::asyncapy")? {
+        Expr::Path(path) if path.qself.is_none() => Ok(path.path),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text
+            .parse_with(Path::parse_mod_style)
+            .map_err(|_| Error::new(text.span(), "expected a path, such as `crate = my::asyncapy`")),
+        other => Err(Error::new_spanned(other, "expected a path, such as `crate = my::asyncapy`")),
+    }
+}

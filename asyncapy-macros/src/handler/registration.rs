@@ -1,0 +1,197 @@
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{Expr, ReturnType};
+
+use super::argument::{Argument, FieldDefault, PacketField};
+use super::arguments::Arguments;
+use super::function::Function;
+
+/// The one registration that the library collects at link time.
+///
+/// All names but the user's resolve where the macro is defined, so that nothing in scope there can get in between.
+pub(crate) fn write(arguments: &Arguments, function: &Function) -> TokenStream {
+    let library = &arguments.library;
+    let private = quote!(#library::__private);
+    let Function { name, doc, cfgs, .. } = function;
+    let function_name = function.text();
+    let text = match &arguments.name {
+        Some(text) => text.to_token_stream(),
+        None => function.text().to_token_stream(),
+    };
+    let group = arguments.group.clone().unwrap_or(quote!(0));
+    let order = arguments.order.clone().unwrap_or(quote!(0));
+    let timeout = match arguments.timeout {
+        Some(millis) => quote!(::core::option::Option::Some(::core::time::Duration::from_millis(#millis))),
+        None => quote!(::core::option::Option::None),
+    };
+    // The place of the function's name is the handler's place in every report.
+    let (file, line, column) = (at_name(name, "file"), at_name(name, "line"), at_name(name, "column"));
+    let filters = filters(arguments, &private);
+    let requires = requires(function, &private);
+    let build = build(function, &private);
+    quote_spanned! {Span::mixed_site()=>
+        #(#cfgs)*
+        const _: () = {
+            #private::inventory::submit! {
+                #private::Registration {
+                    name: #text,
+                    function_name: #function_name,
+                    group: #group,
+                    order: #order,
+                    module: ::core::module_path!(),
+                    file: #file,
+                    line: #line,
+                    column: #column,
+                    doc: #doc,
+                    timeout: #timeout,
+                    function: || #private::type_id_of(&#name),
+                    filters: || #filters,
+                    requires: #requires,
+                    build: || #build,
+                }
+            }
+        };
+    }
+}
+
+/// `::core::file!()` and its like, at the name of the function.
+fn at_name(name: &Ident, macro_name: &str) -> TokenStream {
+    let macro_name = Ident::new(macro_name, name.span());
+    quote_spanned!(name.span()=> ::core::#macro_name!())
+}
+
+/// The filters, in the order in which they are cheapest to try.
+fn filters(arguments: &Arguments, private: &TokenStream) -> TokenStream {
+    let fields = arguments.fields.iter().map(|fields| {
+        let open = fields.open;
+        let fields = fields.fields.iter().map(|field| {
+            let name = field.name.text();
+            match &field.pattern {
+                Some(pattern) => quote!((#name, ::core::option::Option::Some(#pattern))),
+                None => quote!((#name, ::core::option::Option::None)),
+            }
+        });
+        quote!(#private::fields(&[#(#fields),*], #open))
+    });
+    let ip = (!arguments.ip.is_empty()).then(|| {
+        let addresses = &arguments.ip;
+        quote!(#private::ip(&[#(#addresses),*]))
+    });
+    let api_key = arguments.api_key.iter().map(|api_key| {
+        let field = &api_key.field;
+        match &api_key.keys {
+            Some(keys) => quote!(#private::api_key(#field, ::core::option::Option::Some(&#keys))),
+            None => quote!(#private::api_key(#field, ::core::option::Option::None)),
+        }
+    });
+    let filter = arguments.filter.iter().map(|filter| match filter {
+        Expr::Path(path) => {
+            let by_ref = spanned_like(quote!(#private::by_ref), filter);
+            quote!(#by_ref(&#path))
+        }
+        _ => {
+            let by_value = spanned_like(quote!(#private::by_value), filter);
+            quote!(#by_value(#filter))
+        }
+    });
+    let all = fields.chain(ip).chain(api_key).chain(filter);
+    quote!(::std::vec![#(#all),*])
+}
+
+/// What the arguments need of the server, so that `build()` can say what is missing.
+fn requires(function: &Function, private: &TokenStream) -> TokenStream {
+    let extractors = function.arguments.iter().filter(|argument| argument.field.is_none());
+    let calls = extractors.map(|argument| {
+        let extract = as_extract(argument, private);
+        quote_spanned!(Span::mixed_site()=> #extract::require(__needs);)
+    });
+    let calls: TokenStream = calls.collect();
+    match calls.is_empty() {
+        true => quote!(|_| {}),
+        false => quote_spanned!(Span::mixed_site()=> |__needs| { #calls }),
+    }
+}
+
+/// Takes each argument out of the request, in order, and calls the function.
+fn build(function: &Function, private: &TokenStream) -> TokenStream {
+    let name = &function.name;
+    let site = Span::mixed_site();
+    let values: Vec<Ident> =
+        (0..function.arguments.len()).map(|at| format_ident!("__argument_{at}", span = site)).collect();
+    let request = if values.is_empty() {
+        Ident::new("_", site).into_token_stream()
+    } else {
+        quote_spanned!(site=> __request)
+    };
+    let extractions = function.arguments.iter().zip(&values).map(|(argument, value)| {
+        let extraction = match &argument.field {
+            None => {
+                let extract = as_extract(argument, private);
+                quote_spanned!(site=> #extract::extract(__request))
+            }
+            Some(field) => take_field(argument, field, private),
+        };
+        quote_spanned!(site=> let #value = #extraction?;)
+    });
+    let call = if function.is_async {
+        quote!(#name(#(#values),*))
+    } else {
+        quote_spanned!(site=> #private::blocking(move || #name(#(#values),*)))
+    };
+    // A future that cannot be sent is told at the function's name, a reply that is none at the type returned.
+    let handler = respan(quote!(#private::handler), name.span(), name.span());
+    let replies = match &function.output {
+        ReturnType::Type(_, ty) => spanned_like(quote!(#private::replies), ty),
+        ReturnType::Default => quote!(#private::replies),
+    };
+    quote_spanned! {site=>
+        #handler(#replies(|#request| {
+            #(#extractions)*
+            ::core::result::Result::Ok(#call)
+        }))
+    }
+}
+
+/// The field of an argument with `#[field]`.
+fn take_field(argument: &Argument, field: &PacketField, private: &TokenStream) -> TokenStream {
+    let ty = &argument.ty;
+    let name = &field.name;
+    let site = Span::mixed_site();
+    match &field.default {
+        FieldDefault::None => quote_spanned!(site=> #private::field::<#ty>(__request, #name)),
+        FieldDefault::Trait => {
+            let default = spanned_like(quote!(::core::default::Default), ty);
+            quote_spanned!(site=> #private::field_or_else::<#ty>(__request, #name, <#ty as #default>::default))
+        }
+        FieldDefault::Expr(expr) => {
+            quote_spanned!(site=> #private::field_or_else::<#ty>(__request, #name, || #expr))
+        }
+    }
+}
+
+/// `<Type as Extract>`, so that a type that is no extractor is told at the type.
+pub(crate) fn as_extract(argument: &Argument, private: &TokenStream) -> TokenStream {
+    let ty = &argument.ty;
+    let extract = spanned_like(quote!(#private::Extract), ty);
+    quote!(<#ty as #extract>)
+}
+
+/// `tokens` as if they stood where `place` stands, from its first token to its last.
+pub(crate) fn spanned_like(tokens: TokenStream, place: &impl ToTokens) -> TokenStream {
+    let mut place = place.to_token_stream().into_iter().map(|token| token.span());
+    let Some(start) = place.next() else { return tokens };
+    respan(tokens, start, place.last().unwrap_or(start))
+}
+
+/// `tokens` with one span for the first and another for the others.
+pub(crate) fn respan(tokens: TokenStream, start: Span, end: Span) -> TokenStream {
+    let spans = std::iter::once(start).chain(std::iter::repeat(end));
+    tokens
+        .into_iter()
+        .zip(spans)
+        .map(|(mut token, span): (TokenTree, Span)| {
+            token.set_span(span);
+            token
+        })
+        .collect()
+}

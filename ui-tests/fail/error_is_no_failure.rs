@@ -1,0 +1,11 @@
+#![allow(unused)]
+use asyncapy::prelude::*;
+
+struct Broken;
+
+#[handler]
+async fn login(client: Client) -> Result<(), Broken> {
+    Err(Broken)
+}
+
+fn main() {}

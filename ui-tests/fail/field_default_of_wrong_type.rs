@@ -1,0 +1,7 @@
+#![allow(unused)]
+use asyncapy::prelude::*;
+
+#[handler]
+async fn login(#[field(default = "none")] pin: u32) {}
+
+fn main() {}

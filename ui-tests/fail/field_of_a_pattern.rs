@@ -1,0 +1,7 @@
+#![allow(unused)]
+use asyncapy::prelude::*;
+
+#[handler]
+async fn pair(#[field] (x, y): (i32, i32)) {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#![allow(unused)]
+use asyncapy::prelude::*;
+
+#[handler(fields(user = "a", pin, "user"))]
+async fn login(client: Client) {}
+
+fn main() {}

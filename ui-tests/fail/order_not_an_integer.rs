@@ -1,0 +1,10 @@
+#![allow(unused)]
+use asyncapy::prelude::*;
+
+#[handler(order = first)]
+async fn missing(client: Client) {}
+
+#[handler(order = true)]
+async fn boolean(client: Client) {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#![allow(unused)]
+use asyncapy::prelude::*;
+
+#[handler(fields(user = "[a&&b]"))]
+async fn login(client: Client) {}
+
+fn main() {}

@@ -3,11 +3,14 @@
 //! They are thin: each reads what stands in the source, says what is wrong with it under the very token, and leaves
 //! the work to generic functions of the library. Use them through `asyncapy`, which documents them too.
 
+mod failure;
 mod handler;
 mod mistakes;
-mod similar;
+mod packet;
+mod suggest;
 
 use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
 
 /// Makes a function a handler of packets; it stays callable as it is written.
 ///
@@ -43,4 +46,20 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes a struct or an enum a typed packet: `asyncapy::packet::TypedPacket` tells how.
+///
+/// serde's attributes name the fields; `#[packet(crate = path)]` names the crate where it goes by another name.
+#[proc_macro_derive(Packet, attributes(packet, serde))]
+pub fn derive_packet(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    packet::derive(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes an enum or a struct a failure that reaches the client: `asyncapy::Failure` tells how.
+#[proc_macro_derive(Failure, attributes(failure))]
+pub fn derive_failure(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    failure::derive(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

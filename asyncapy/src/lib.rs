@@ -7,8 +7,15 @@ pub mod dispatch;
 pub mod error;
 pub mod handler;
 pub mod packet;
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 pub mod security;
 pub mod server;
 pub mod wire;
 
+// The macros' output names the crate by this path, in the crate itself too.
+extern crate self as asyncapy;
+
+pub use asyncapy_macros::{Failure, Packet};
 pub use error::{Code, Error, Failure, Rejection, Result};

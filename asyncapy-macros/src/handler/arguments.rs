@@ -8,7 +8,7 @@ use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Path, Result, Token, parenth
 use super::address;
 use super::fields::{Fields, to_next};
 use crate::mistakes::Mistakes;
-use crate::similar::did_you_mean;
+use crate::suggest::hint;
 
 /// Every argument there is.
 const NAMES: &[&str] = &["group", "order", "fields", "ip", "api_key", "filter", "timeout", "name", "crate"];
@@ -140,10 +140,7 @@ impl ApiKey {
 
 /// What is said of an argument that there is not.
 pub(crate) fn unknown(name: &str, names: &[&str]) -> String {
-    match did_you_mean(name, names) {
-        near if near.is_empty() => format!("unknown argument `{name}`; there are `{}`", names.join("`, `")),
-        near => format!("unknown argument `{name}`{near}"),
-    }
+    format!("unknown argument `{name}`; {}", hint(name, names))
 }
 
 /// The `= value` of an argument.

@@ -28,6 +28,8 @@ pub enum Error {
     Closed,
     /// It took too long.
     TimedOut,
+    /// The other side reads too slowly, or there is too much to do: nothing was taken.
+    Overloaded,
     /// The server answered with an error packet.
     Refused {
         /// The code of the reply.
@@ -73,6 +75,7 @@ impl fmt::Display for Error {
             }
             Error::Closed => f.write_str("the connection is closed"),
             Error::TimedOut => f.write_str("timed out"),
+            Error::Overloaded => f.write_str("there is more to do than is allowed to wait"),
             Error::Refused { code, message, field } => {
                 write!(f, "the server answered {code}")?;
                 if let Some(field) = field {

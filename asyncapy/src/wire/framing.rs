@@ -1,6 +1,41 @@
+use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
+
 use bytes::BytesMut;
-use super::Encoding;
+
+use super::{EncodeError, Encoding};
+use crate::error::{Code, Error};
+
+/// The version byte of protocol V2.
+const VERSION: u8 = 22;
+
+/// Version and encoding byte, which Content-Length counts as well.
+const PREFIX: usize = 2;
+
+/// The least Content-Length (protocol V2, rule 2).
+const SHORTEST: u64 = 5;
+
+/// A setting's text is none of those that are allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidSetting {
+    found: String,
+    allowed: &'static str,
+}
+
+impl InvalidSetting {
+    pub(super) fn new(found: impl fmt::Display, allowed: &'static str) -> Self {
+        Self { found: found.to_string(), allowed }
+    }
+}
+
+impl fmt::Display for InvalidSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is none of: {}", self.found.escape_debug(), self.allowed)
+    }
+}
+
+impl std::error::Error for InvalidSetting {}
 
 /// The byte order of the Content-Length header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,6 +45,27 @@ pub enum ByteOrder {
     Big,
     /// Least significant byte first.
     Little,
+}
+
+impl fmt::Display for ByteOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ByteOrder::Big => "big",
+            ByteOrder::Little => "little",
+        })
+    }
+}
+
+impl FromStr for ByteOrder {
+    type Err = InvalidSetting;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSetting> {
+        match text {
+            "big" => Ok(ByteOrder::Big),
+            "little" => Ok(ByteOrder::Little),
+            other => Err(InvalidSetting::new(other, "big, little")),
+        }
+    }
 }
 
 /// The size of the Content-Length header in bytes: 1, 2, 4 (the standard) or 8.
@@ -27,12 +83,76 @@ pub enum HeaderSize {
     Eight = 8,
 }
 
-/// How frames are cut out of a stream of bytes. `Copy`, 8 bytes or so.
+impl HeaderSize {
+    /// The size in bytes.
+    #[inline]
+    pub fn bytes(self) -> usize {
+        self as usize
+    }
+
+    /// The greatest Content-Length that the header can say.
+    fn greatest(self) -> u64 {
+        match self {
+            HeaderSize::One => u8::MAX.into(),
+            HeaderSize::Two => u16::MAX.into(),
+            HeaderSize::Four => u32::MAX.into(),
+            HeaderSize::Eight => u64::MAX,
+        }
+    }
+}
+
+impl TryFrom<usize> for HeaderSize {
+    type Error = InvalidSetting;
+
+    fn try_from(bytes: usize) -> Result<Self, InvalidSetting> {
+        match bytes {
+            1 => Ok(HeaderSize::One),
+            2 => Ok(HeaderSize::Two),
+            4 => Ok(HeaderSize::Four),
+            8 => Ok(HeaderSize::Eight),
+            other => Err(InvalidSetting::new(other, "1, 2, 4, 8")),
+        }
+    }
+}
+
+impl TryFrom<u8> for HeaderSize {
+    type Error = InvalidSetting;
+
+    fn try_from(bytes: u8) -> Result<Self, InvalidSetting> {
+        usize::from(bytes).try_into()
+    }
+}
+
+impl fmt::Display for HeaderSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes().fmt(f)
+    }
+}
+
+/// How frames are cut out of a stream of bytes, and written into one (protocol V2). `Copy`, 8 bytes.
+///
+/// ```
+/// use asyncapy::wire::{Encoding, Framing};
+///
+/// let framing = Framing::default();
+/// let bytes = b"\x00\x00\x00\x0d\x16\x00{\"test\": 1}";
+/// assert_eq!(framing.decode(&bytes[..6]), Ok(Err(17)));
+/// let frame = framing.decode(bytes).unwrap().unwrap();
+/// assert_eq!(frame.encoding, Encoding::Json);
+/// assert_eq!(&bytes[frame.payload], b"{\"test\": 1}");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Framing {
     header_size: HeaderSize,
     byte_order: ByteOrder,
     max_packet_size: u32,
+}
+
+/// A header of 4 bytes, most significant first, and packets of at most 1 MiB.
+impl Default for Framing {
+    fn default() -> Self {
+        Self::new(HeaderSize::default(), ByteOrder::default(), 1 << 20)
+    }
 }
 
 /// A whole frame at the front of the input.
@@ -61,21 +181,265 @@ pub enum FrameError {
     Encoding(u8),
 }
 
+impl FrameError {
+    /// The code that the client reads.
+    pub fn code(&self) -> Code {
+        match self {
+            FrameError::TooShort => Code::RequestMalformed,
+            FrameError::TooLarge { .. } => Code::PacketTooLarge,
+            FrameError::Version(_) | FrameError::Encoding(_) => Code::HeaderInvalid,
+        }
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FrameError::TooShort => f.write_str("the length is below 5 bytes"),
+            FrameError::TooLarge { length } => write!(f, "a length of {length} bytes is above the limit"),
+            FrameError::Version(byte) => write!(f, "the version is {byte}, not {VERSION}"),
+            FrameError::Encoding(byte) => write!(f, "the encoding is {byte}, not 0 or 1"),
+        }
+    }
+}
+
+impl std::error::Error for FrameError {}
+
+impl From<FrameError> for Error {
+    fn from(error: FrameError) -> Self {
+        Error::Protocol(error.to_string())
+    }
+}
+
 impl Framing {
+    /// Frames with such a header and at most `max_packet_size` bytes after it: version, encoding and payload.
+    pub const fn new(header_size: HeaderSize, byte_order: ByteOrder, max_packet_size: u32) -> Self {
+        Self { header_size, byte_order, max_packet_size }
+    }
+
+    /// The size of the Content-Length header.
+    #[inline]
+    pub const fn header_size(&self) -> HeaderSize {
+        self.header_size
+    }
+
+    /// The byte order of the Content-Length header.
+    #[inline]
+    pub const fn byte_order(&self) -> ByteOrder {
+        self.byte_order
+    }
+
+    /// The greatest Content-Length accepted and written, in bytes.
+    #[inline]
+    pub const fn max_packet_size(&self) -> u32 {
+        self.max_packet_size
+    }
+
     /// The frame at the front of `input`, or how many bytes in all are needed to say more.
+    ///
+    /// Every mistake is told as soon as the byte that shows it is there, in the order of protocol V2, rule 2: a short
+    /// length before a wrong version, a length above the limit before any byte of the payload.
+    ///
+    /// # Errors
+    /// The input begins with no frame; nothing after it can be made sense of.
+    #[inline]
     pub fn decode(&self, input: &[u8]) -> Result<Result<Frame, usize>, FrameError> {
-        let _ = input;
-        todo!()
+        let header = self.header_size.bytes();
+        let Some(length) = self.length(input) else { return Ok(Err(header)) };
+        if length < SHORTEST {
+            return Err(FrameError::TooShort);
+        }
+        if length > u64::from(self.max_packet_size) {
+            return Err(FrameError::TooLarge { length });
+        }
+        let end = header.saturating_add(length as usize);
+        let Some(&version) = input.get(header) else { return Ok(Err(end)) };
+        if version != VERSION {
+            return Err(FrameError::Version(version));
+        }
+        let Some(&byte) = input.get(header + 1) else { return Ok(Err(end)) };
+        let Some(encoding) = Encoding::from_byte(byte) else { return Err(FrameError::Encoding(byte)) };
+        if input.len() < end {
+            return Ok(Err(end));
+        }
+        Ok(Ok(Frame { encoding, payload: header + PREFIX..end }))
+    }
+
+    /// The announced length, once its bytes are there.
+    #[inline]
+    fn length(&self, input: &[u8]) -> Option<u64> {
+        macro_rules! read {
+            ($int:ty) => {{
+                let bytes = *input.first_chunk()?;
+                match self.byte_order {
+                    ByteOrder::Big => <$int>::from_be_bytes(bytes),
+                    ByteOrder::Little => <$int>::from_le_bytes(bytes),
+                }
+                .into()
+            }};
+        }
+        Some(match self.header_size {
+            HeaderSize::One => read!(u8),
+            HeaderSize::Two => read!(u16),
+            HeaderSize::Four => read!(u32),
+            HeaderSize::Eight => read!(u64),
+        })
     }
 
     /// Appends a frame whose payload `write` appends.
-    pub fn encode<E: From<super::EncodeError>>(
+    ///
+    /// An empty map is written so long that its frame is not refused as too short: `{ }` in JSON, a map of 16-bit
+    /// length in ZiProto.
+    ///
+    /// # Errors
+    /// `write` failed, or the payload is longer than the header can say or the limit allows
+    /// ([`EncodeError::TooLarge`]), or it is too short to be a map. `out` is then as it was.
+    #[inline]
+    pub fn encode<E: From<EncodeError>>(
         &self,
         encoding: Encoding,
         out: &mut BytesMut,
         write: impl FnOnce(&mut BytesMut) -> Result<(), E>,
     ) -> Result<(), E> {
-        let _ = (encoding, out, write);
-        todo!()
+        let start = out.len();
+        let header = self.header_size.bytes();
+        let blank = [0, 0, 0, 0, 0, 0, 0, 0, VERSION, encoding.byte()];
+        out.extend_from_slice(&blank[8 - header..]);
+        let written = write(out).and_then(|()| self.seal(encoding, out, start).map_err(E::from));
+        if written.is_err() {
+            out.truncate(start);
+        }
+        written
+    }
+
+    /// Writes the length of the frame that begins at `start` and ends with `out`.
+    #[inline]
+    fn seal(&self, encoding: Encoding, out: &mut BytesMut, start: usize) -> Result<(), EncodeError> {
+        let header = self.header_size.bytes();
+        let body = start + header;
+        if (out.len() - body) < SHORTEST as usize {
+            lengthen(encoding, out, body + PREFIX)?;
+        }
+        let length = (out.len() - body) as u64;
+        let limit = self.header_size.greatest().min(self.max_packet_size.into());
+        if length > limit {
+            return Err(EncodeError::TooLarge { length, limit });
+        }
+        let place = &mut out[start..body];
+        match self.byte_order {
+            ByteOrder::Big => place.copy_from_slice(&length.to_be_bytes()[8 - header..]),
+            ByteOrder::Little => place.copy_from_slice(&length.to_le_bytes()[..header]),
+        }
+        Ok(())
+    }
+}
+
+/// Writes the empty map that begins at `start` in three bytes.
+#[cold]
+fn lengthen(encoding: Encoding, out: &mut BytesMut, start: usize) -> Result<(), EncodeError> {
+    let longer = match (encoding, &out[start..]) {
+        (Encoding::Json, b"{}") => b"{ }",
+        (Encoding::ZiProto, b"\x80") => b"\xde\x00\x00",
+        _ => return Err(EncodeError::new("a payload must be a map")),
+    };
+    out.truncate(start);
+    out.extend_from_slice(longer);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framing(header: usize, order: ByteOrder, max: u32) -> Framing {
+        Framing::new(HeaderSize::try_from(header).unwrap(), order, max)
+    }
+
+    #[test]
+    fn mistakes_are_told_at_the_first_byte_that_shows_them() {
+        let framing = Framing::default();
+        assert_eq!(framing.decode(&[0, 0, 0]), Ok(Err(4)));
+        assert_eq!(framing.decode(&[0, 0, 0, 4]), Err(FrameError::TooShort));
+        assert_eq!(framing.decode(&[0, 0, 0, 4, 9, 9]), Err(FrameError::TooShort));
+        assert_eq!(framing.decode(&[0, 0x10, 0, 1]), Err(FrameError::TooLarge { length: (1 << 20) + 1 }));
+        assert_eq!(framing.decode(&[0, 0x10, 0, 0]), Ok(Err(4 + (1 << 20))));
+        assert_eq!(framing.decode(&[0, 0, 0, 5, 21]), Err(FrameError::Version(21)));
+        assert_eq!(framing.decode(&[0, 0, 0, 5, 22]), Ok(Err(9)));
+        assert_eq!(framing.decode(&[0, 0, 0, 5, 22, 2]), Err(FrameError::Encoding(2)));
+        assert_eq!(framing.decode(&[0, 0, 0, 5, 22, 1, 0x81, 0xa0]), Ok(Err(9)));
+    }
+
+    #[test]
+    fn lengths_of_eight_bytes_do_not_wrap() {
+        for order in [ByteOrder::Big, ByteOrder::Little] {
+            let framing = framing(8, order, u32::MAX);
+            for length in [1u64 << 32, u64::MAX, 1 << 63] {
+                let header = match order {
+                    ByteOrder::Big => length.to_be_bytes(),
+                    ByteOrder::Little => length.to_le_bytes(),
+                };
+                assert_eq!(framing.decode(&header), Err(FrameError::TooLarge { length }));
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_that_does_not_fit_leaves_no_trace() {
+        let mut out = BytesMut::from(&b"before"[..]);
+        let write = |size: usize| {
+            move |out: &mut BytesMut| {
+                out.extend_from_slice(&vec![b' '; size]);
+                Ok::<(), EncodeError>(())
+            }
+        };
+        let one = framing(1, ByteOrder::Big, 1 << 20);
+        let error = one.encode(Encoding::Json, &mut out, write(254)).unwrap_err();
+        assert_eq!(error, EncodeError::TooLarge { length: 256, limit: 255 });
+        assert_eq!(&out[..], b"before");
+        one.encode(Encoding::Json, &mut out, write(253)).unwrap();
+        assert_eq!(out[6], 255);
+
+        out.truncate(6);
+        let small = framing(4, ByteOrder::Little, 10);
+        assert!(small.encode(Encoding::Json, &mut out, write(9)).is_err());
+        assert!(small.encode(Encoding::Json, &mut out, |_| Err(EncodeError::new("no"))).is_err());
+        assert!(small.encode(Encoding::Json, &mut out, write(2)).is_err(), "two spaces are no map");
+        assert_eq!(&out[..], b"before");
+        small.encode(Encoding::Json, &mut out, write(8)).unwrap();
+        assert_eq!(&out[6..12], [10, 0, 0, 0, 22, 0]);
+    }
+
+    #[test]
+    fn empty_maps_are_not_too_short() {
+        for (encoding, short, long) in
+            [(Encoding::Json, &b"{}"[..], &b"{ }"[..]), (Encoding::ZiProto, b"\x80", b"\xde\x00\x00")]
+        {
+            let mut out = BytesMut::new();
+            let framing = Framing::default();
+            let write = |out: &mut BytesMut| {
+                out.extend_from_slice(short);
+                Ok::<(), EncodeError>(())
+            };
+            framing.encode(encoding, &mut out, write).unwrap();
+            let frame = framing.decode(&out).unwrap().unwrap();
+            assert_eq!(&out[frame.payload], long);
+        }
+    }
+
+    #[test]
+    fn settings_read_back_as_written() {
+        for order in [ByteOrder::Big, ByteOrder::Little] {
+            assert_eq!(order.to_string().parse(), Ok(order));
+        }
+        assert_eq!("Big".parse::<ByteOrder>().unwrap_err().to_string(), "`Big` is none of: big, little");
+        assert_eq!(HeaderSize::try_from(3u8).unwrap_err().to_string(), "`3` is none of: 1, 2, 4, 8");
+    }
+
+    #[test]
+    fn codes_are_those_of_rule_2() {
+        assert_eq!(FrameError::TooShort.code(), Code::RequestMalformed);
+        assert_eq!(FrameError::TooLarge { length: 0 }.code(), Code::PacketTooLarge);
+        assert_eq!(FrameError::Version(0).code(), Code::HeaderInvalid);
+        assert_eq!(FrameError::Encoding(9).code(), Code::HeaderInvalid);
     }
 }

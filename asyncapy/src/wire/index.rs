@@ -1,11 +1,31 @@
-use super::Encoding;
+use std::fmt;
+
+use super::value::Shape;
+use super::{Encoding, json, ziproto};
+use crate::error::{Code, Error};
+
+/// The deepest nesting that any setting allows: as deep as serde_json reads.
+const DEEPEST: u16 = 127;
+
+/// So many fields' places are kept from one payload to the next; a connection that sent one huge map does not hold its
+/// memory for ever.
+const KEPT: usize = 1024;
 
 /// What a payload may hold.
+///
+/// ```
+/// use asyncapy::wire::{Encoding, Index, PayloadError, PayloadLimits};
+///
+/// let limits = PayloadLimits { depth: 2, ..PayloadLimits::default() };
+/// let mut index = Index::default();
+/// assert_eq!(index.build(b"{\"a\": [1, 2]}", Encoding::Json, &limits), Ok(()));
+/// assert_eq!(index.build(b"{\"a\": [[1]]}", Encoding::Json, &limits), Err(PayloadError::TooDeep));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayloadLimits {
-    /// How deep maps and lists may nest; the payload's own map is the first level.
+    /// How deep maps and lists may nest; the payload's own map is the first level. More than 127 is read as 127.
     pub depth: u16,
-    /// How many values there may be in all.
+    /// How many values there may be in all: the payload's own map, lists, maps and what they hold; not keys.
     pub nodes: u32,
 }
 
@@ -13,6 +33,18 @@ impl Default for PayloadLimits {
     fn default() -> Self {
         Self { depth: 64, nodes: 65_536 }
     }
+}
+
+/// Limits as a scanner uses them up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) depth: u16,
+    pub(super) nodes: u32,
+}
+
+impl Limits {
+    /// For bytes that have been checked.
+    pub(super) const CHECKED: Self = Self { depth: DEEPEST, nodes: u32::MAX };
 }
 
 /// Why a payload was refused.
@@ -32,25 +64,106 @@ pub enum PayloadError {
     TooManyNodes,
 }
 
-/// Where the top-level fields of a payload lie.
+impl PayloadError {
+    /// The code that the client reads.
+    pub fn code(&self) -> Code {
+        match self {
+            PayloadError::Malformed { .. } => Code::RequestMalformed,
+            PayloadError::TooDeep | PayloadError::TooManyNodes => Code::PayloadTooComplex,
+        }
+    }
+}
+
+impl fmt::Display for PayloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PayloadError::Malformed { offset, reason } => write!(f, "{reason}, at byte {offset}"),
+            PayloadError::TooDeep => f.write_str("it nests deeper than allowed"),
+            PayloadError::TooManyNodes => f.write_str("it holds more values than allowed"),
+        }
+    }
+}
+
+impl std::error::Error for PayloadError {}
+
+impl From<PayloadError> for Error {
+    fn from(error: PayloadError) -> Self {
+        Error::Payload(error.to_string())
+    }
+}
+
+/// How a key stands in the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyKind {
+    /// The span is the key's text.
+    Plain,
+    /// The span is a JSON string's inside, with escapes.
+    Escaped,
+    /// The span is a ZiProto integer, boolean or nil.
+    Other,
+}
+
+/// A top-level field: where its key and its value lie, and what they are like.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) key: (u32, u32),
+    pub(super) value: (u32, u32),
+    pub(super) key_kind: KeyKind,
+    pub(super) shape: Shape,
+}
+
+/// Where the top-level fields of a payload lie: the one pass over a packet that decides whether it is one.
+///
+/// An index is built again and again in the same place, so that a connection needs one allocation for all its packets.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    pub(super) entries: Vec<()>,
+    pub(super) entries: Vec<Entry>,
+    /// Open lists and maps of a ZiProto payload; kept for its allocation alone.
+    levels: Vec<ziproto::Level>,
 }
 
 impl Index {
     /// Checks `payload` whole and notes its top-level fields, in the place of what was noted before.
-    pub fn build(&mut self, payload: &[u8], encoding: Encoding, limits: &PayloadLimits) -> Result<(), PayloadError> {
-        let _ = (payload, encoding, limits);
-        todo!()
+    ///
+    /// After it, everything that reads the payload may trust it: it decodes, its strings are UTF-8, its lengths are
+    /// true, it nests no deeper and holds no more than `limits` say. It takes no recursion and no memory but for the
+    /// fields' places.
+    ///
+    /// # Errors
+    /// The payload is no map in `encoding`, or exceeds `limits`. The index is then empty.
+    #[inline]
+    pub fn build(
+        &mut self,
+        payload: &[u8],
+        encoding: Encoding,
+        limits: &PayloadLimits,
+    ) -> Result<(), PayloadError> {
+        self.entries.clear();
+        if self.entries.capacity() > KEPT {
+            self.entries = Vec::new();
+        }
+        if u32::try_from(payload.len()).is_err() {
+            return Err(PayloadError::Malformed { offset: 0, reason: "4 GiB or more" });
+        }
+        let limits = Limits { depth: limits.depth.min(DEEPEST), nodes: limits.nodes };
+        let built = match encoding {
+            Encoding::Json => json::scan(payload, limits, &mut self.entries),
+            Encoding::ZiProto => ziproto::scan(payload, limits, &mut self.entries, &mut self.levels),
+        };
+        if built.is_err() {
+            self.entries.clear();
+        }
+        built
     }
 
-    /// How many top-level fields there are.
+    /// How many top-level fields there are, repeated ones counted each.
+    #[inline]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether there are none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -4,19 +4,37 @@
 //! - [`Index`]: one pass over a payload that checks it whole and notes where its top-level fields lie.
 //! - [`View`] and [`Value`]: the fields of an indexed payload, read in place.
 //! - [`encode`] and [`transcode`]: values to payloads, payloads from one encoding to the other.
+//! - [`write_json_string`] and its like: single values, for code that writes a payload by hand.
 
+#[doc(hidden)]
+pub mod __fuzz;
+mod elements;
 mod encoding;
+mod error;
 mod framing;
+mod hash;
 mod index;
+mod json;
+mod serialize;
+#[cfg(test)]
+mod tests;
 mod transcode;
 mod value;
 mod view;
 mod write;
+mod ziproto;
 
+pub use elements::{Elements, Entries};
 pub use encoding::Encoding;
-pub use framing::{ByteOrder, Frame, FrameError, Framing, HeaderSize};
+pub use error::{DecodeError, EncodeError};
+pub use framing::{ByteOrder, Frame, FrameError, Framing, HeaderSize, InvalidSetting};
 pub use index::{Index, PayloadError, PayloadLimits};
+pub use json::{write_json_f64, write_json_i64, write_json_string, write_json_u64};
 pub use transcode::transcode;
 pub use value::{Kind, Value};
 pub use view::View;
-pub use write::{EncodeError, encode};
+pub use write::{encode, encode_map};
+pub use ziproto::{
+    write_ziproto_bin, write_ziproto_bool, write_ziproto_f64, write_ziproto_i64, write_ziproto_list_header,
+    write_ziproto_map_header, write_ziproto_nil, write_ziproto_str, write_ziproto_u64,
+};

@@ -1,0 +1,99 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::{Flow, IntoReply, Reply, Request};
+use crate::error::Rejection;
+
+/// A handler with its types forgotten: what the dispatch holds.
+pub trait ErasedHandler: Send + Sync {
+    /// A call that has not begun; it can be used again and again, and then allocates nothing.
+    fn prepare(&self) -> Pin<Box<dyn ErasedCall>>;
+}
+
+/// One handler at work on one packet.
+pub trait ErasedCall: Send {
+    /// Takes the arguments from the request and calls the function; nothing of the request is kept.
+    ///
+    /// # Errors
+    /// What the first extractor that refuses says.
+    fn start(self: Pin<&mut Self>, request: &mut Request<'_>) -> Result<(), Rejection>;
+
+    /// Goes on, and writes the reply when the function has returned.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>, reply: &mut Reply<'_>) -> Poll<Flow>;
+
+    /// Drops what the function holds.
+    fn reset(self: Pin<&mut Self>);
+}
+
+pin_project! {
+    struct Call<S, F> {
+        start: S,
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<S, F> ErasedCall for Call<S, F>
+where
+    S: Fn(&mut Request<'_>) -> Result<F, Rejection> + Send,
+    F: Future<Output: IntoReply> + Send,
+{
+    fn start(self: Pin<&mut Self>, request: &mut Request<'_>) -> Result<(), Rejection> {
+        let mut this = self.project();
+        let future = (this.start)(request)?;
+        this.future.set(Some(future));
+        Ok(())
+    }
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>, reply: &mut Reply<'_>) -> Poll<Flow> {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            return Poll::Ready(Flow::Continue);
+        };
+        let output = std::task::ready!(future.poll(context));
+        this.future.set(None);
+        Poll::Ready(output.into_reply(reply))
+    }
+
+    fn reset(self: Pin<&mut Self>) {
+        self.project().future.set(None);
+    }
+}
+
+struct Handler<S>(S);
+
+impl<S, F> ErasedHandler for Handler<S>
+where
+    S: Fn(&mut Request<'_>) -> Result<F, Rejection> + Clone + Send + Sync + 'static,
+    F: Future<Output: IntoReply> + Send + 'static,
+{
+    fn prepare(&self) -> Pin<Box<dyn ErasedCall>> {
+        Box::pin(Call { start: self.0.clone(), future: None })
+    }
+}
+
+/// Forgets the types of a function that takes its arguments from a request and gives the future of a reply.
+pub fn handler<S, F>(start: S) -> Box<dyn ErasedHandler>
+where
+    S: Fn(&mut Request<'_>) -> Result<F, Rejection> + Clone + Send + Sync + 'static,
+    F: Future + Send + 'static,
+    F::Output: IntoReply,
+{
+    Box::new(Handler(start))
+}
+
+impl fmt::Debug for dyn ErasedHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handler")
+    }
+}
+
+impl fmt::Debug for dyn ErasedCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Call")
+    }
+}

@@ -1,0 +1,68 @@
+use std::cell::OnceCell;
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::state::StateMap;
+use super::{Client, Session};
+use crate::packet::Packet;
+use crate::wire::View;
+
+/// A packet on its way to the handlers: what filters look at and extractors take from.
+pub struct Request<'a> {
+    view: View<'a>,
+    client: &'a Client,
+    state: &'a StateMap,
+    /// The packet's number on its connection, from 1.
+    number: u64,
+    /// The payload where it can be shared; a small one is copied when somebody wants to keep it.
+    shared: Option<&'a Bytes>,
+    /// Made once for all who ask for an owned packet.
+    packet: OnceCell<Packet>,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(
+        view: View<'a>,
+        client: &'a Client,
+        state: &'a StateMap,
+        number: u64,
+        shared: Option<&'a Bytes>,
+    ) -> Self {
+        Self { view, client, state, number, shared, packet: OnceCell::new() }
+    }
+
+    /// The payload's fields, in place.
+    pub fn view(&self) -> View<'a> {
+        self.view
+    }
+
+    /// The client that sent the packet.
+    pub fn client(&self) -> &'a Client {
+        self.client
+    }
+
+    /// The client's session.
+    pub fn session(&self) -> Session {
+        self.client.session()
+    }
+
+    /// The packet, to look at or to keep.
+    pub fn packet(&self) -> &Packet {
+        self.packet.get_or_init(|| {
+            let payload = self.shared.cloned().unwrap_or_else(|| Bytes::copy_from_slice(self.view.payload()));
+            Packet::checked(payload, self.view.encoding()).with_origin(self.client.core().clone(), self.number)
+        })
+    }
+
+    /// The server's state of type `T`, if it was given one.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Option<&'a T> {
+        self.state.get()
+    }
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("client", self.client).field("number", &self.number).finish_non_exhaustive()
+    }
+}

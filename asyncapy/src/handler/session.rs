@@ -1,0 +1,166 @@
+use std::fmt;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::SystemTime;
+
+use uuid::Uuid;
+
+use super::outbox::Outbox;
+use super::{Address, Client, Sessions};
+use crate::packet::Origin;
+#[cfg(feature = "tls")]
+use crate::security::Identity;
+use crate::wire::{Encoding, Framing};
+
+/// One client's stay, from accept to close.
+///
+/// An extractor; cheap to clone; outlives the connection, which can then be seen by [`is_open`](Self::is_open).
+#[derive(Clone)]
+pub struct Session {
+    core: Arc<Core>,
+}
+
+/// What a connection, its handlers and everybody else who holds the client share.
+pub(crate) struct Core {
+    pub(crate) id: Uuid,
+    pub(crate) started: SystemTime,
+    pub(crate) address: Address,
+    #[cfg(feature = "tls")]
+    pub(crate) identity: Option<Arc<Identity>>,
+    pub(crate) framing: Framing,
+    pub(crate) outbox: Outbox,
+    /// The encoding of the session's first packet (protocol V2, rule 5), `UNSET` before it.
+    encoding: AtomicU8,
+    /// What is said before the first packet.
+    default_encoding: Encoding,
+    phase: AtomicU8,
+    /// The number of the packet whose propagation was stopped last.
+    stopped: AtomicU64,
+    /// For `get_sessions`; weak, since the table holds the sessions.
+    pub(crate) sessions: Weak<Sessions>,
+}
+
+const UNSET: u8 = u8::MAX;
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    Open = 0,
+    /// What is pending is finished and written, then the connection closes.
+    Closing = 1,
+    /// The connection closes at once.
+    Cut = 2,
+}
+
+impl Core {
+    pub(crate) fn new(
+        address: Address,
+        #[cfg(feature = "tls")] identity: Option<Arc<Identity>>,
+        framing: Framing,
+        default_encoding: Encoding,
+        outbox: Outbox,
+        sessions: Weak<Sessions>,
+    ) -> Self {
+        Self {
+            id: Uuid::new_v4(),
+            started: SystemTime::now(),
+            address,
+            #[cfg(feature = "tls")]
+            identity,
+            framing,
+            outbox,
+            encoding: AtomicU8::new(UNSET),
+            default_encoding,
+            phase: AtomicU8::new(Phase::Open as u8),
+            stopped: AtomicU64::new(0),
+            sessions,
+        }
+    }
+
+    pub(crate) fn encoding(&self) -> Encoding {
+        Encoding::from_byte(self.encoding.load(Ordering::Relaxed)).unwrap_or(self.default_encoding)
+    }
+
+    /// The first packet fixes the encoding of all replies.
+    pub(crate) fn fix_encoding(&self, encoding: Encoding) {
+        if self.encoding.load(Ordering::Relaxed) == UNSET {
+            self.encoding.store(encoding as u8, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Open,
+            1 => Phase::Closing,
+            _ => Phase::Cut,
+        }
+    }
+
+    /// Moves on to `phase`, never back, and tells the connection.
+    pub(crate) fn advance(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        self.outbox.close();
+        self.outbox.wake();
+    }
+
+    pub(crate) fn is_stopped(&self, packet: u64) -> bool {
+        self.stopped.load(Ordering::Relaxed) == packet
+    }
+}
+
+impl Origin for Core {
+    fn stop_propagation(&self, packet: u64) {
+        self.stopped.store(packet, Ordering::Relaxed);
+    }
+}
+
+impl Session {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// The session's UUID (version 4), as the log names it.
+    pub fn id(&self) -> Uuid {
+        self.core.id
+    }
+
+    /// When the session began.
+    pub fn started(&self) -> SystemTime {
+        self.core.started
+    }
+
+    /// The client whose session it is.
+    pub fn client(&self) -> Client {
+        Client::new(self.core.clone())
+    }
+
+    /// The client's address.
+    pub fn address(&self) -> Address {
+        self.core.address
+    }
+
+    /// Whether the connection still takes packets.
+    pub fn is_open(&self) -> bool {
+        self.core.phase() == Phase::Open
+    }
+
+    /// Closes the connection once what is pending has been written.
+    pub fn close(&self) {
+        self.core.advance(Phase::Closing);
+    }
+}
+
+impl PartialEq for Session {
+    fn eq(&self, other: &Self) -> bool {
+        self.core.id == other.core.id
+    }
+}
+
+impl Eq for Session {}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", &self.id()).field("address", &self.core.address).finish()
+    }
+}

@@ -1,0 +1,93 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{Semaphore, watch};
+
+use super::admission::Admission;
+use super::{Limits, Settings};
+use crate::dispatch::Table;
+use crate::handler::outbox::Outbox;
+use crate::handler::session::Core;
+use crate::handler::{Address, Sessions, StateMap};
+#[cfg(feature = "tls")]
+use crate::security::Identity;
+use crate::wire::{Encoding, Framing};
+
+/// What all connections of a server share.
+pub(crate) struct Shared {
+    pub(crate) table: Table,
+    pub(crate) state: StateMap,
+    pub(crate) limits: Limits,
+    pub(crate) framing: Framing,
+    /// What is said before a session's first packet.
+    pub(crate) encoding: Encoding,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) admission: Admission,
+    /// Handlers that wait for something hold one permit each.
+    pub(crate) calls: Arc<Semaphore>,
+    pub(crate) counters: Counters,
+    /// Set once, when the server shall stop.
+    pub(crate) stopping: watch::Sender<bool>,
+}
+
+/// What has happened since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) accepted: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) packets: AtomicU64,
+    pub(crate) panics: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64, count: u64) {
+        counter.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(table: Table, state: StateMap, settings: &Settings) -> Self {
+        let limits = settings.limits.clone();
+        let max = limits.packet_size(settings.header_size);
+        Self {
+            table,
+            state,
+            framing: Framing::new(settings.header_size, settings.byte_order, max),
+            encoding: settings.encoding,
+            sessions: Arc::default(),
+            admission: Admission::new(&limits),
+            calls: Arc::new(Semaphore::new(limits.calls_in_flight.min(Semaphore::MAX_PERMITS))),
+            counters: Counters::default(),
+            stopping: watch::Sender::new(false),
+            limits,
+        }
+    }
+
+    /// A session's shared part, not yet entered.
+    pub(crate) fn session(
+        &self,
+        address: Address,
+        #[cfg(feature = "tls")] identity: Option<Arc<Identity>>,
+    ) -> Arc<Core> {
+        Arc::new(Core::new(
+            address,
+            #[cfg(feature = "tls")]
+            identity,
+            self.framing,
+            self.encoding,
+            Outbox::new(self.limits.output_soft, self.limits.output_hard),
+            Arc::downgrade(&self.sessions),
+        ))
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("table", &self.table).finish_non_exhaustive()
+    }
+}

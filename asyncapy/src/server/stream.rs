@@ -1,0 +1,88 @@
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+
+/// The bytes of a connection, whatever carries them: one type, so that the connection's code exists once.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+    Memory(DuplexStream),
+}
+
+/// Runs an expression on whichever stream it is.
+macro_rules! each {
+    ($stream:expr, $inner:ident => $body:expr) => {
+        match $stream {
+            Stream::Tcp($inner) => $body,
+            #[cfg(unix)]
+            Stream::Unix($inner) => $body,
+            #[cfg(feature = "tls")]
+            Stream::Tls($inner) => $body,
+            Stream::Memory($inner) => $body,
+        }
+    };
+}
+
+impl Stream {
+    /// Ready when a read is worth a buffer: an idle plain connection holds none.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Tcp(stream) => stream.poll_read_ready(context),
+            #[cfg(unix)]
+            Stream::Unix(stream) => stream.poll_read_ready(context),
+            #[cfg(feature = "tls")]
+            Stream::Tls(_) => Poll::Ready(Ok(())),
+            Stream::Memory(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Reads into the spare room of `buffer`; 0 bytes are the end.
+    pub(crate) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        // `read_buf` keeps nothing between polls, so that it can be made anew each time.
+        each!(self, stream => poll_read_buf(stream, context, buffer))
+    }
+
+    /// Writes the front of `buffer`, and takes what was written off it.
+    pub(crate) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(each!(self, stream => Pin::new(stream).poll_write(context, buffer)))?;
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        bytes::Buf::advance(buffer, written);
+        Poll::Ready(Ok(written))
+    }
+
+    pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_flush(context))
+    }
+
+    pub(crate) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_shutdown(context))
+    }
+}
+
+fn poll_read_buf<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    context: &mut Context<'_>,
+    buffer: &mut BytesMut,
+) -> Poll<io::Result<usize>> {
+    std::pin::pin!(stream.read_buf(buffer)).poll(context)
+}

@@ -1,0 +1,221 @@
+use super::token::{Token, read};
+use crate::wire::index::{Entry, KeyKind, Limits, PayloadError};
+use crate::wire::value::{Kind, Shape};
+
+/// A list or a map that is being read: what is left of it, and whether pairs or values.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Level {
+    left: u32,
+    map: bool,
+}
+
+/// Checks a payload whole and notes its top-level fields.
+pub(crate) fn scan(
+    payload: &[u8],
+    limits: Limits,
+    entries: &mut Vec<Entry>,
+    levels: &mut Vec<Level>,
+) -> Result<(), PayloadError> {
+    levels.clear();
+    let mut scanner = Scanner { bytes: payload, at: 0, limits, levels };
+    let Token::Map(count) = scanner.token()? else { return refuse(0, "a map was expected") };
+    if scanner.limits.depth == 0 {
+        return Err(PayloadError::TooDeep);
+    }
+    scanner.count()?;
+    scanner.fits(count, true)?;
+    for _ in 0..count {
+        let start = scanner.at;
+        let token = scanner.token()?;
+        let (key, key_kind) = match token {
+            Token::Text(text) => {
+                check_utf8(text, scanner.at)?;
+                ((scanner.at - text.len()) as u32, KeyKind::Plain)
+            }
+            Token::Unsigned(_) | Token::Negative(_) | Token::Bool(_) | Token::Nil => {
+                (start as u32, KeyKind::Other)
+            }
+            _ => return refuse(start, BAD_KEY),
+        };
+        let value = scanner.at;
+        let kind = scanner.value()?;
+        entries.push(Entry {
+            key: (key, value as u32),
+            value: (value as u32, scanner.at as u32),
+            key_kind,
+            shape: Shape::new(kind),
+        });
+    }
+    if scanner.at != payload.len() {
+        return refuse(scanner.at, "nothing was expected after the map");
+    }
+    Ok(())
+}
+
+const BAD_KEY: &str = "a key must be a string, an integer, a boolean or nil";
+
+#[cold]
+fn refuse<T>(offset: usize, reason: &'static str) -> Result<T, PayloadError> {
+    Err(PayloadError::Malformed { offset, reason })
+}
+
+/// Checks a string that ends at `end`.
+#[inline(always)]
+fn check_utf8(text: &[u8], end: usize) -> Result<(), PayloadError> {
+    if is_ascii(text) || std::str::from_utf8(text).is_ok() {
+        return Ok(());
+    }
+    refuse(end - text.len(), "a string is not UTF-8")
+}
+
+/// Most strings are ASCII, and short.
+#[inline(always)]
+fn is_ascii(text: &[u8]) -> bool {
+    let mut rest = text;
+    let mut seen = 0;
+    while let Some((chunk, after)) = rest.split_first_chunk() {
+        seen |= u64::from_le_bytes(*chunk);
+        rest = after;
+    }
+    let tail = rest.iter().fold(0, |seen, byte| seen | byte);
+    (seen | u64::from(tail)) & 0x8080_8080_8080_8080 == 0
+}
+
+struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    limits: Limits,
+    levels: &'a mut Vec<Level>,
+}
+
+impl<'a> Scanner<'a> {
+    #[inline(always)]
+    fn token(&mut self) -> Result<Token<'a>, PayloadError> {
+        match read(self.bytes, self.at) {
+            Ok((token, next)) => {
+                self.at = next;
+                Ok(token)
+            }
+            Err(reason) => refuse(self.at, reason),
+        }
+    }
+
+    #[inline]
+    fn count(&mut self) -> Result<(), PayloadError> {
+        match self.limits.nodes.checked_sub(1) {
+            Some(left) => self.limits.nodes = left,
+            None => return Err(PayloadError::TooManyNodes),
+        }
+        Ok(())
+    }
+
+    /// Whether so many values or pairs could stand in the bytes that are left: each takes at least one byte or two.
+    #[inline]
+    fn fits(&self, count: u32, map: bool) -> Result<(), PayloadError> {
+        let left = (self.bytes.len() - self.at) as u64;
+        if u64::from(count) << u8::from(map) > left {
+            return refuse(self.at, "a length that the payload cannot hold");
+        }
+        Ok(())
+    }
+
+    /// A value and all that is in it.
+    #[inline]
+    fn value(&mut self) -> Result<Kind, PayloadError> {
+        self.count()?;
+        match self.token()? {
+            Token::List(count) => self.container(Level { left: count, map: false }).map(|()| Kind::List),
+            Token::Map(count) => self.container(Level { left: count, map: true }).map(|()| Kind::Map),
+            Token::Text(text) => check_utf8(text, self.at).map(|()| Kind::Text),
+            token => Ok(token.kind()),
+        }
+    }
+
+    /// What is in a list or a map whose header was read.
+    fn container(&mut self, mut level: Level) -> Result<(), PayloadError> {
+        self.fits(level.left, level.map)?;
+        if self.limits.depth < 2 {
+            return Err(PayloadError::TooDeep);
+        }
+        loop {
+            while level.left == 0 {
+                match self.levels.pop() {
+                    Some(outer) => level = outer,
+                    None => return Ok(()),
+                }
+            }
+            level.left -= 1;
+            if level.map {
+                let start = self.at;
+                match self.token()? {
+                    Token::Text(text) => check_utf8(text, self.at)?,
+                    Token::Unsigned(_) | Token::Negative(_) | Token::Bool(_) | Token::Nil => {}
+                    _ => return refuse(start, BAD_KEY),
+                }
+            }
+            self.count()?;
+            let inner = match self.token()? {
+                Token::Text(text) => {
+                    check_utf8(text, self.at)?;
+                    continue;
+                }
+                Token::List(left) => Level { left, map: false },
+                Token::Map(left) => Level { left, map: true },
+                _ => continue,
+            };
+            self.fits(inner.left, inner.map)?;
+            // The payload's map and the container that this function began with are not among the levels.
+            if self.levels.len() + 3 > usize::from(self.limits.depth) {
+                return Err(PayloadError::TooDeep);
+            }
+            self.levels.push(level);
+            level = inner;
+        }
+    }
+}
+
+impl Token<'_> {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Token::Nil => Kind::Null,
+            Token::Bool(_) => Kind::Bool,
+            Token::Unsigned(_) | Token::Negative(_) => Kind::Integer,
+            Token::Float(_) => Kind::Float,
+            Token::Text(_) => Kind::Text,
+            Token::Bytes(_) => Kind::Bytes,
+            Token::List(_) => Kind::List,
+            Token::Map(_) => Kind::Map,
+        }
+    }
+}
+
+/// Where the value at `at` ends, in bytes that [`scan`] has checked.
+pub(crate) fn skip(bytes: &[u8], at: usize) -> Option<usize> {
+    let mut at = at;
+    let mut left = 1u64;
+    while left > 0 {
+        left -= 1;
+        let (token, next) = read(bytes, at).ok()?;
+        at = next;
+        match token {
+            Token::List(count) => left += u64::from(count),
+            Token::Map(count) => left += 2 * u64::from(count),
+            _ => {}
+        }
+    }
+    Some(at)
+}
+
+/// Calls `with` with a key's JSON text (protocol V2, rule 8): `1`, `true`, `null`, or the string itself.
+#[inline]
+pub(crate) fn key_text<R>(token: Token<'_>, with: impl FnOnce(&[u8]) -> R) -> R {
+    match token {
+        Token::Text(text) => with(text),
+        Token::Unsigned(number) => with(itoa::Buffer::new().format(number).as_bytes()),
+        Token::Negative(number) => with(itoa::Buffer::new().format(number).as_bytes()),
+        Token::Bool(true) => with(b"true"),
+        Token::Bool(false) => with(b"false"),
+        // The scan lets no other key through than nil.
+        _ => with(b"null"),
+    }
+}

@@ -76,8 +76,8 @@ fn one_body<'a>(function: &'a Function, private: &'a TokenStream) -> impl Iterat
             !(#this::BODY && (#(#before::BODY)||*)),
             "another argument already takes the packet's whole body; only one can"
         };
-        let assert = spanned_like(quote!(::core::assert!), &argument.ty);
-        quote!(const _: () = #assert(#check);)
+        let assert = spanned_like(quote!(::core::assert!(#check)), &argument.ty);
+        quote!(const _: () = #assert;)
     })
 }
 

@@ -17,6 +17,7 @@ pub(crate) fn write(arguments: &Arguments, function: &Function) -> TokenStream {
         Some(text) => text.to_token_stream(),
         None => function.text().to_token_stream(),
     };
+    let function_name = function.text();
     let group = arguments.group.clone().unwrap_or(quote!(0));
     let order = arguments.order.clone().unwrap_or(quote!(0));
     let timeout = match arguments.timeout {
@@ -34,6 +35,7 @@ pub(crate) fn write(arguments: &Arguments, function: &Function) -> TokenStream {
             #private::inventory::submit! {
                 #private::Registration {
                     name: #text,
+                    function_name: #function_name,
                     group: #group,
                     order: #order,
                     module: ::core::module_path!(),
@@ -78,14 +80,18 @@ fn filters(arguments: &Arguments, private: &TokenStream) -> TokenStream {
     let api_key = arguments.api_key.iter().map(|api_key| {
         let field = &api_key.field;
         match &api_key.keys {
-            Some(keys) => quote!(#private::api_key(#field, ::core::option::Option::Some(&#keys))),
-            None => quote!(#private::api_key(#field, ::core::option::Option::None)),
+            Some(keys) => {
+                let reference = spanned_like(quote!(&), keys);
+                quote!(#private::api_key_of(#field, #reference #keys))
+            }
+            None => quote!(#private::api_key(#field)),
         }
     });
     let filter = arguments.filter.iter().map(|filter| match filter {
         Expr::Path(path) => {
             let by_ref = spanned_like(quote!(#private::by_ref), filter);
-            quote!(#by_ref(&#path))
+            let reference = spanned_like(quote!(&), filter);
+            quote!(#by_ref(#reference #path))
         }
         _ => {
             let by_value = spanned_like(quote!(#private::by_value), filter);
@@ -136,17 +142,25 @@ fn build(function: &Function, private: &TokenStream) -> TokenStream {
     } else {
         quote_spanned!(site=> #private::blocking(move || #name(#(#values),*)))
     };
-    // A future that cannot be sent is told at the function's name, a reply that is none at the type returned.
-    let handler = respan(quote!(#private::handler), name.span(), name.span());
-    let replies = match &function.output {
-        ReturnType::Type(_, ty) => spanned_like(quote!(#private::replies), ty),
-        ReturnType::Default => quote!(#private::replies),
+    // The places of the type arguments are where the compiler complains of the function, of a future that cannot be
+    // sent and of a reply that is none.
+    let future = Ident::new("_", name.span());
+    let reply = match &function.output {
+        ReturnType::Type(_, ty) => spanned_like(quote!(_), ty),
+        ReturnType::Default => quote_spanned!(name.span()=> _),
     };
+    let by_serde = function.arguments.iter().any(|argument| argument.field.is_some()).then(|| {
+        quote! {
+            #[allow(unused_imports, reason = "some types are read without serde")]
+            use #private::BySerde as _;
+        }
+    });
     quote_spanned! {site=>
-        #handler(#replies(|#request| {
+        #private::handler::<_, #future, #reply>(|#request| {
+            #by_serde
             #(#extractions)*
             ::core::result::Result::Ok(#call)
-        }))
+        })
     }
 }
 
@@ -155,14 +169,19 @@ fn take_field(argument: &Argument, field: &PacketField, private: &TokenStream) -
     let ty = &argument.ty;
     let name = &field.name;
     let site = Span::mixed_site();
+    let probe = spanned_like(quote!(#private::Probe), ty);
+    let probe = quote!(<#probe<#ty>>);
     match &field.default {
-        FieldDefault::None => quote_spanned!(site=> #private::field::<#ty>(__request, #name)),
+        FieldDefault::None => {
+            quote_spanned!(site=> #private::field(__request, #name, #probe::read, #probe::absent))
+        }
         FieldDefault::Trait => {
             let default = spanned_like(quote!(::core::default::Default), ty);
-            quote_spanned!(site=> #private::field_or_else::<#ty>(__request, #name, <#ty as #default>::default))
+            let default = quote_spanned!(site=> <#ty as #default>::default);
+            quote_spanned!(site=> #private::field_or_else(__request, #name, #probe::read, #default))
         }
         FieldDefault::Expr(expr) => {
-            quote_spanned!(site=> #private::field_or_else::<#ty>(__request, #name, || #expr))
+            quote_spanned!(site=> #private::field_or_else(__request, #name, #probe::read, || -> #ty { #expr }))
         }
     }
 }

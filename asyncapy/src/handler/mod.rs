@@ -7,6 +7,8 @@
 mod address;
 mod blocking;
 mod call;
+#[doc(hidden)]
+pub mod checks;
 mod client;
 pub(crate) mod error_packet;
 mod extract;

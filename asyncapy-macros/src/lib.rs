@@ -7,6 +7,10 @@ mod failure;
 mod handler;
 mod mistakes;
 mod packet;
+<<<<<<< HEAD
+=======
+mod similar;
+>>>>>>> origin/main
 mod suggest;
 
 use proc_macro::TokenStream;

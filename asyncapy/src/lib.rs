@@ -10,6 +10,7 @@ pub mod packet;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+pub mod prelude;
 pub mod security;
 pub mod server;
 pub mod wire;
@@ -17,5 +18,10 @@ pub mod wire;
 // The macros' output names the crate by this path, in the crate itself too.
 extern crate self as asyncapy;
 
-pub use asyncapy_macros::{Failure, Packet};
+pub use asyncapy_macros::{Failure, Packet, handler};
 pub use error::{Code, Error, Failure, Rejection, Result};
+pub use handler::{Client, Close, Session, State, Stop, Typed, blocking};
+pub use packet::Packet;
+pub use serde_json::json;
+pub use server::Server;
+pub use wire::Encoding;

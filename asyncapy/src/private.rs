@@ -15,32 +15,34 @@ pub use std::borrow::Cow;
 pub use std::format;
 pub use std::string::{String, ToString};
 
-// Registered handlers.
+// Annotated functions.
 pub use crate::dispatch::Registration;
 pub use crate::handler::field::{field, field_or_else};
-pub use crate::handler::{Extract, blocking, checks, handler};
+pub use crate::handler::filter::Filter;
+pub use crate::handler::{Extract, Request, blocking, checks, handler};
 pub use inventory;
+pub use std::time::Duration;
 
-use crate::handler::filter::{ApiKey, ByRef, Fields, Filter, Ip};
+use crate::handler::filter::{ApiKey, ByRef, Fields, Ip};
 use crate::security::ApiKeys;
 
-/// By which `register(f)` finds what the attribute of `f` left.
-pub fn type_id_of<T: 'static>(_: &T) -> std::any::TypeId {
-    std::any::TypeId::of::<T>()
+/// The type of a function item.
+pub fn type_id_of<F: 'static>(_: &F) -> std::any::TypeId {
+    std::any::TypeId::of::<F>()
 }
 
-/// `fields(..)`.
-pub fn fields(named: &[(&str, Option<&str>)], open: bool) -> Box<dyn Filter> {
-    let fields = named.iter().fold(Fields::new(), |fields, (name, pattern)| match pattern {
-        Some(pattern) => fields.matching(*name, pattern),
-        None => fields.present(*name),
+/// `fields(..)`; the macro has checked the patterns.
+pub fn fields(fields: &[(&str, Option<&str>)], open: bool) -> Box<dyn Filter> {
+    let all = fields.iter().fold(Fields::new(), |all, (name, pattern)| match pattern {
+        Some(pattern) => all.matching(*name, pattern),
+        None => all.present(*name),
     });
-    Box::new(if open { fields.open() } else { fields })
+    Box::new(if open { all.open() } else { all })
 }
 
-/// `ip = ..`.
+/// `ip = ..`; the macro has checked the addresses.
 pub fn ip(addresses: &[&str]) -> Box<dyn Filter> {
-    Box::new(Ip::new(addresses))
+    Box::new(Ip::fixed(addresses))
 }
 
 /// `api_key(field = ..)`.

@@ -239,7 +239,9 @@ impl PartialEq for Packet {
 impl fmt::Display for Packet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Packet(")?;
-        self.view().write_json(f)?;
+        let mut json = BytesMut::with_capacity(self.payload.len() * 2);
+        self.view().write_json_spaced(&mut json);
+        f.write_str(&String::from_utf8_lossy(&json))?;
         f.write_str(")")
     }
 }

@@ -1,1 +1,31 @@
-//! Layer `server`.
+//! Builder, listeners, connections, sessions, limits, shutdown.
+//!
+//! - [`Builder`] is told what to serve and where, and gives a [`Server`] whose wiring is sound.
+//! - [`Server::start`] gives a [`Running`] server; a [`Handle`] reaches it from anywhere.
+//! - [`Settings`] and [`Limits`]: all that can be set; [`config`] reads them from files (feature `config`).
+//! - [`logging`]: log lines in AsyncAPY's format (feature `logging`).
+
+mod accept;
+mod admission;
+mod builder;
+#[cfg(feature = "config")]
+pub mod config;
+mod connection;
+mod endpoint;
+mod limits;
+mod listener;
+pub mod logging;
+mod running;
+#[allow(clippy::module_inception, reason = "the layer is named after its noun")]
+mod server;
+mod settings;
+mod shared;
+mod signal;
+mod stream;
+
+pub use builder::Builder;
+pub use endpoint::Endpoint;
+pub use limits::Limits;
+pub use running::{Handle, Report, Running, Stats};
+pub use server::Server;
+pub use settings::{Settings, TlsSettings};

@@ -7,10 +7,6 @@ mod failure;
 mod handler;
 mod mistakes;
 mod packet;
-<<<<<<< HEAD
-=======
-mod similar;
->>>>>>> origin/main
 mod suggest;
 
 use proc_macro::TokenStream;

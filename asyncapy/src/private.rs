@@ -17,13 +17,13 @@ pub use std::string::{String, ToString};
 
 // Annotated functions.
 pub use crate::dispatch::Registration;
+pub use crate::handler::checks;
 pub use crate::handler::field::{field, field_or_else};
-pub use crate::handler::filter::Filter;
-pub use crate::handler::{Extract, Request, blocking, checks, handler};
+pub use crate::handler::{Extract, blocking, handler};
 pub use inventory;
 pub use std::time::Duration;
 
-use crate::handler::filter::{ApiKey, ByRef, Fields, Ip};
+use crate::handler::filter::{ApiKey, ByRef, Fields, Filter, Ip};
 use crate::security::ApiKeys;
 
 /// The type of a function item.
@@ -55,13 +55,13 @@ pub fn api_key_of(field: &str, keys: &ApiKeys) -> Box<dyn Filter> {
     Box::new(ApiKey::new(field).of(keys.clone()))
 }
 
-/// `filter = PATH`.
+/// `filter = PATH`: the filter may be changed while the server runs.
 pub fn by_ref<F: Filter>(filter: &'static F) -> Box<dyn Filter> {
     Box::new(ByRef(filter))
 }
 
 /// `filter = expression`.
-pub fn by_value<F: Filter>(filter: F) -> Box<dyn Filter> {
+pub fn by_value(filter: impl Filter) -> Box<dyn Filter> {
     Box::new(filter)
 }
 

@@ -17,4 +17,4 @@ pub use registry::Registration;
 pub use registry::linked;
 pub(crate) use routes::Routes;
 pub use table::Info;
-pub(crate) use table::{Group, Route, Table};
+pub(crate) use table::{Route, Table};

@@ -5,7 +5,6 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::{AnnotatedFn, Info, PlainFn, Registration, Route, Table, linked, shadow};
-use crate::handler::filter::Filter;
 use crate::handler::{Requirements, StateMap};
 
 /// What a server was told to serve, in the making.

@@ -58,6 +58,7 @@ impl Route {
 }
 
 /// All routes of a server, ready to be asked.
+#[derive(Default)]
 pub(crate) struct Table {
     routes: Vec<Route>,
     groups: Vec<Group>,

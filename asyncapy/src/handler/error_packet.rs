@@ -33,22 +33,25 @@ fn frame(
     out: &mut BytesMut,
 ) -> Result<(), EncodeError> {
     let entries = || entries.iter().filter_map(|&(name, text)| text.map(|text| (name, text)));
-    framing.encode_error(encoding, out, |out| match encoding {
-        Encoding::Json => {
-            for (at, (name, text)) in entries().enumerate() {
-                out.put_slice(if at == 0 { b"{" } else { b", " });
-                wire::write_json_string(name, out);
-                out.put_slice(b": ");
-                wire::write_json_string(text, out);
+    framing.encode(encoding, out, |out| {
+        match encoding {
+            Encoding::Json => {
+                for (at, (name, text)) in entries().enumerate() {
+                    out.put_slice(if at == 0 { b"{" } else { b", " });
+                    wire::write_json_string(name, out);
+                    out.put_slice(b": ");
+                    wire::write_json_string(text, out);
+                }
+                out.put_slice(b"}");
             }
-            out.put_slice(b"}");
-        }
-        Encoding::ZiProto => {
-            wire::write_ziproto_map_header(entries().count(), out);
-            for (name, text) in entries() {
-                wire::write_ziproto_str(name, out);
-                wire::write_ziproto_str(text, out);
+            Encoding::ZiProto => {
+                wire::write_ziproto_map_header(entries().count(), out);
+                for (name, text) in entries() {
+                    wire::write_ziproto_str(name, out);
+                    wire::write_ziproto_str(text, out);
+                }
             }
         }
+        Ok(())
     })
 }

@@ -86,9 +86,6 @@ pub struct Limits {
     /// How long a packet may wait for its turn when `calls_in_flight` handlers run. `ERR_OVERLOADED`; the session
     /// stays. Default 100 ms.
     pub call_queue_timeout: Duration,
-    /// How many handlers may run on blocking threads at once. `ERR_OVERLOADED` after `call_queue_timeout`; the session
-    /// stays. Default 512, which is how many threads tokio starts.
-    pub blocking_calls: usize,
 }
 
 impl Default for Limits {
@@ -115,7 +112,6 @@ impl Default for Limits {
             buf: 16 * KIB,
             calls_in_flight: 8_192,
             call_queue_timeout: Duration::from_millis(100),
-            blocking_calls: 512,
         }
     }
 }
@@ -196,7 +192,6 @@ impl Limits {
             ("new_connections_per_address", self.new_connections_per_address as usize),
             ("output_soft", self.output_soft),
             ("calls_in_flight", self.calls_in_flight),
-            ("blocking_calls", self.blocking_calls),
         ] {
             must(value > 0, &|| format!("`{key}` is 0, so nothing would ever be let through"));
         }

@@ -212,7 +212,8 @@ impl From<FrameError> for Error {
 }
 
 impl Framing {
-    /// Frames with such a header and at most `max_packet_size` bytes after it: version, encoding and payload.
+    /// Frames with such a header, those received with at most `max_packet_size` bytes after it: version, encoding and
+    /// payload.
     pub const fn new(header_size: HeaderSize, byte_order: ByteOrder, max_packet_size: u32) -> Self {
         Self { header_size, byte_order, max_packet_size }
     }
@@ -229,7 +230,7 @@ impl Framing {
         self.byte_order
     }
 
-    /// The greatest Content-Length accepted and written, in bytes.
+    /// The greatest Content-Length accepted, in bytes.
     #[inline]
     pub const fn max_packet_size(&self) -> u32 {
         self.max_packet_size
@@ -292,8 +293,8 @@ impl Framing {
     /// length in ZiProto.
     ///
     /// # Errors
-    /// `write` failed, or the payload is longer than the header can say or the limit allows
-    /// ([`EncodeError::TooLarge`]), or it is too short to be a map. `out` is then as it was.
+    /// `write` failed, or the payload is longer than the header can say ([`EncodeError::TooLarge`]; the limit is for
+    /// what is received), or it is too short to be a map. `out` is then as it was.
     #[inline]
     pub fn encode<E: From<EncodeError>>(
         &self,
@@ -321,7 +322,7 @@ impl Framing {
             lengthen(encoding, out, body + PREFIX)?;
         }
         let length = (out.len() - body) as u64;
-        let limit = self.header_size.greatest().min(self.max_packet_size.into());
+        let limit = self.header_size.greatest();
         if length > limit {
             return Err(EncodeError::TooLarge { length, limit });
         }

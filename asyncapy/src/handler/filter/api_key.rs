@@ -40,8 +40,14 @@ impl ApiKey {
         self
     }
 
-    pub(crate) fn field(&self) -> &str {
-        &self.field
+    /// Whether every packet that passes `other` passes here.
+    pub(crate) fn covers(&self, other: &ApiKey) -> bool {
+        let same = match (&self.keys, &other.keys) {
+            (None, None) => true,
+            (Some(mine), Some(theirs)) => mine.is_same(theirs),
+            _ => false,
+        };
+        same && self.field == other.field
     }
 
     fn matches(&self, keys: Option<&ApiKeys>, value: Option<Value<'_>>) -> bool {

@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
 use super::mismatch::{Complaint, Mismatch};
 use crate::error::{Code, Rejection};
-use crate::wire::{EncodeError, Encoding, Value, View, encode};
+use crate::wire::{EncodeError, Encoding, Value, View, encode_map};
 
 /// Reads a field.
 pub fn read_by_serde<T: DeserializeOwned>(value: Value<'_>) -> Result<T, Mismatch> {
@@ -15,7 +15,7 @@ pub fn read_by_serde<T: DeserializeOwned>(value: Value<'_>) -> Result<T, Mismatc
 }
 
 /// The value of a field that is not there, if its type has one for that: `Option` has, and what wraps it.
-pub(super) fn absent_by_serde<T: DeserializeOwned>() -> Option<T> {
+pub fn absent_by_serde<T: DeserializeOwned>() -> Option<T> {
     T::deserialize(Absent).ok()
 }
 
@@ -34,18 +34,7 @@ pub fn encode_by_serde<T: Serialize + ?Sized>(
     encoding: Encoding,
     out: &mut BytesMut,
 ) -> Result<(), EncodeError> {
-    let start = out.len();
-    encode(value, encoding, out)?;
-    let is_map = match (encoding, out.get(start)) {
-        (Encoding::Json, Some(first)) => *first == b'{',
-        (Encoding::ZiProto, Some(first)) => matches!(first, 0x80..=0x8f | 0xde | 0xdf),
-        (_, None) => false,
-    };
-    if !is_map {
-        out.truncate(start);
-        return Err(EncodeError("a packet is a map, this value is none".into()));
-    }
-    Ok(())
+    encode_map(value, encoding, out)
 }
 
 /// What serde says about a whole packet, in our codes.

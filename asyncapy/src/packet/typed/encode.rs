@@ -38,9 +38,20 @@ pub trait EncodePacket {
     /// The value is no map, or holds what the encoding cannot say, such as NaN in JSON (protocol V2, rule 8). Part of
     /// the payload may then be in `out` already; who gave it cuts it off.
     fn encode_packet(&self, encoding: Encoding, out: &mut BytesMut) -> Result<(), EncodeError>;
+
+    /// The payload, where it is already written in that encoding.
+    #[doc(hidden)]
+    fn written(&self, encoding: Encoding) -> Option<&[u8]> {
+        let _ = encoding;
+        None
+    }
 }
 
 impl<T: EncodePacket + ?Sized> EncodePacket for &T {
+    fn written(&self, encoding: Encoding) -> Option<&[u8]> {
+        (**self).written(encoding)
+    }
+
     fn encode_packet(&self, encoding: Encoding, out: &mut BytesMut) -> Result<(), EncodeError> {
         (**self).encode_packet(encoding, out)
     }

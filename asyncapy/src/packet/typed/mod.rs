@@ -29,7 +29,7 @@ pub use schema::PacketSchema;
 /// What the derived code calls.
 #[doc(hidden)]
 pub mod derived {
-    pub use super::by_serde::{decode_by_serde, encode_by_serde, read_by_serde};
+    pub use super::by_serde::{absent_by_serde, decode_by_serde, encode_by_serde, read_by_serde};
     pub use super::decode::{fill, find, missing_field, unknown_field};
     pub use super::encode::{close_json, open_ziproto};
     pub use super::mismatch::Mismatch;

@@ -156,6 +156,11 @@ impl ApiKeys {
         self.get(key)?.map(|record| record.metadata_as()).transpose()
     }
 
+    /// Whether both are clones of one another.
+    pub(crate) fn is_same(&self, other: &ApiKeys) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether there is such a key.
     ///
     /// # Errors

@@ -121,7 +121,6 @@ settings! {
     "calls_in_flight" = "8192", Count => limits.calls_in_flight, "handlers that run at once: ERR_OVERLOADED";
     "call_queue_timeout" = "100ms", Span => limits.call_queue_timeout,
         "how long a packet waits while calls_in_flight handlers run: ERR_OVERLOADED";
-    "blocking_calls" = "512", Count => limits.blocking_calls, "handlers on blocking threads at once: ERR_OVERLOADED";
     "shutdown_deadline" ["shutdown_timeout"] = "10s", Span => limits.shutdown_deadline,
         "how long a shutdown waits for packets in hand, 0 for not at all: ERR_SHUTTING_DOWN";
     "accept_backoff" = "10ms", Span => limits.accept_backoff, "the first pause after a failed accept";

@@ -140,7 +140,8 @@ fn build(function: &Function, private: &TokenStream) -> TokenStream {
     let call = if function.is_async {
         quote!(#name(#(#values),*))
     } else {
-        quote_spanned!(site=> #private::blocking(move || #name(#(#values),*)))
+        let call = quote_spanned!(site=> #private::blocking(move || #name(#(#values),*)));
+        respan(call, name.span(), name.span())
     };
     // The places of the type arguments are where the compiler complains of the function, of a future that cannot be
     // sent and of a reply that is none.
@@ -169,19 +170,26 @@ fn take_field(argument: &Argument, field: &PacketField, private: &TokenStream) -
     let ty = &argument.ty;
     let name = &field.name;
     let site = Span::mixed_site();
-    let probe = spanned_like(quote!(#private::Probe), ty);
-    let probe = quote!(<#probe<#ty>>);
+    // The whole path stands where the type does: there the compiler says that the type cannot be read.
+    let (open, close) = (spanned_like(quote!(<), ty), quote_spanned!(end_of(ty)=> >>));
+    let probe = spanned_like(quote!(#private::Probe<), ty);
+    let reader = |what: &str| {
+        let what = Ident::new(what, end_of(ty));
+        let colons = quote_spanned!(end_of(ty)=> ::);
+        quote!(#open #probe #ty #close #colons #what)
+    };
+    let (read, absent) = (reader("read"), reader("absent"));
     match &field.default {
         FieldDefault::None => {
-            quote_spanned!(site=> #private::field(__request, #name, #probe::read, #probe::absent))
+            quote_spanned!(site=> #private::field(__request, #name, #read, #absent))
         }
         FieldDefault::Trait => {
             let default = spanned_like(quote!(::core::default::Default), ty);
             let default = quote_spanned!(site=> <#ty as #default>::default);
-            quote_spanned!(site=> #private::field_or_else(__request, #name, #probe::read, #default))
+            quote_spanned!(site=> #private::field_or_else(__request, #name, #read, #default))
         }
         FieldDefault::Expr(expr) => {
-            quote_spanned!(site=> #private::field_or_else(__request, #name, #probe::read, || -> #ty { #expr }))
+            quote_spanned!(site=> #private::field_or_else(__request, #name, #read, || -> #ty { #expr }))
         }
     }
 }
@@ -198,6 +206,11 @@ pub(crate) fn spanned_like(tokens: TokenStream, place: &impl ToTokens) -> TokenS
     let mut place = place.to_token_stream().into_iter().map(|token| token.span());
     let Some(start) = place.next() else { return tokens };
     respan(tokens, start, place.last().unwrap_or(start))
+}
+
+/// Where the last token of `place` stands.
+fn end_of(place: &impl ToTokens) -> Span {
+    place.to_token_stream().into_iter().last().map_or_else(Span::call_site, |token| token.span())
 }
 
 /// `tokens` with one span for the first and another for the others.

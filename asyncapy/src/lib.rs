@@ -16,6 +16,7 @@ pub mod server;
 pub mod wire;
 
 // The macros' output names the crate by this path, in the crate itself too.
+#[allow(unused_extern_crates, reason = "used by what the macros write in the crate's own tests")]
 extern crate self as asyncapy;
 
 pub use asyncapy_macros::{Failure, Packet, handler};

@@ -13,6 +13,7 @@ pub(crate) fn write(arguments: &Arguments, function: &Function) -> TokenStream {
     let library = &arguments.library;
     let private = quote!(#library::__private);
     let Function { name, doc, cfgs, .. } = function;
+    let function_name = function.text();
     let text = match &arguments.name {
         Some(text) => text.to_token_stream(),
         None => function.text().to_token_stream(),

@@ -10,11 +10,14 @@ use super::session::Core;
 /// The sessions that a server has, by client address.
 #[derive(Default)]
 pub(crate) struct Sessions {
-    by_address: Mutex<HashMap<Option<IpAddr>, HashMap<Uuid, Arc<Core>>>>,
+    by_address: Mutex<ByAddress>,
 }
 
+/// `None` stands for all clients that have no IP address.
+type ByAddress = HashMap<Option<IpAddr>, HashMap<Uuid, Arc<Core>>>;
+
 impl Sessions {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Option<IpAddr>, HashMap<Uuid, Arc<Core>>>> {
+    fn lock(&self) -> MutexGuard<'_, ByAddress> {
         self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

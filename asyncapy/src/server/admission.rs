@@ -108,10 +108,10 @@ impl Admission {
     }
 
     fn leave(&self, address: Option<IpAddr>) {
-        if let Some(address) = address {
-            if let Some(seen) = self.addresses().get_mut(&subject(address)) {
-                seen.open = seen.open.saturating_sub(1);
-            }
+        if let Some(address) = address
+            && let Some(seen) = self.addresses().get_mut(&subject(address))
+        {
+            seen.open = seen.open.saturating_sub(1);
         }
         self.count_out();
     }

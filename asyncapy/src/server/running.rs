@@ -178,7 +178,7 @@ impl Running {
             let name = signals.recv().await;
             info!(part = "API main", "{name}: stopping");
             handle.shutdown();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             report = self.wait() => report,

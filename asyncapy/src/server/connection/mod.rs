@@ -177,12 +177,12 @@ impl Connection {
                 return Poll::Ready(End::Stuck);
             }
             self.read_clock();
-            if let Some((deadline, due)) = self.deadline(&step, room) {
-                if timer.poll(context, deadline).is_ready() {
-                    match self.expired(due) {
-                        Some(end) => return Poll::Ready(end),
-                        None => continue,
-                    }
+            if let Some((deadline, due)) = self.deadline(&step, room)
+                && timer.poll(context, deadline).is_ready()
+            {
+                match self.expired(due) {
+                    Some(end) => return Poll::Ready(end),
+                    None => continue,
                 }
             }
             let filled = self.core().outbox.poll_filled(context.waker());

@@ -31,7 +31,7 @@ struct Welcome {
 
 #[derive(Failure)]
 enum LoginError {
-    #[failure("ERR_BAD_PIN")]
+    #[failure(code = "ERR_BAD_PIN")]
     BadPin,
 }
 

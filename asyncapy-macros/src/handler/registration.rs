@@ -18,7 +18,6 @@ pub(crate) fn write(arguments: &Arguments, function: &Function) -> TokenStream {
         Some(text) => text.to_token_stream(),
         None => function.text().to_token_stream(),
     };
-    let function_name = function.text();
     let group = arguments.group.clone().unwrap_or(quote!(0));
     let order = arguments.order.clone().unwrap_or(quote!(0));
     let timeout = match arguments.timeout {

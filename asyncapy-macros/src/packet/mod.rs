@@ -90,6 +90,13 @@ pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
             }
 
             #[automatically_derived]
+            impl #impl_generics #krate::__private::IntoReply for #name #own #where_clause {
+                fn into_reply(self, reply: &mut #krate::__private::Reply<'_>) -> #krate::__private::Flow {
+                    reply.packet(&self)
+                }
+            }
+
+            #[automatically_derived]
             impl #impl_generics #krate::__private::TypedPacket for #name #own #where_clause {
                 const FIELDS: &'static [#krate::__private::Field] = #table;
                 const COMPLETE: bool = #complete;

@@ -7,7 +7,6 @@ mod failure;
 mod handler;
 mod mistakes;
 mod packet;
-mod similar;
 mod suggest;
 
 use proc_macro::TokenStream;

@@ -16,10 +16,11 @@ pub use std::format;
 pub use std::string::{String, ToString};
 
 // Annotated functions.
+pub use crate::handler::{Flow, IntoReply, Reply};
 pub use crate::dispatch::Registration;
 pub use crate::handler::checks;
 pub use crate::handler::field::{field, field_or_else};
-pub use crate::handler::{Extract, IntoReply, Request, blocking, handler};
+pub use crate::handler::{Extract, blocking, handler};
 pub use inventory;
 pub use std::time::Duration;
 
@@ -45,13 +46,14 @@ pub fn ip(addresses: &[&str]) -> Box<dyn Filter> {
     Box::new(Ip::fixed(addresses))
 }
 
-/// `api_key(..)`.
-pub fn api_key(field: &str, keys: Option<&ApiKeys>) -> Box<dyn Filter> {
-    let filter = ApiKey::new(field);
-    Box::new(match keys {
-        Some(keys) => filter.of(keys.clone()),
-        None => filter,
-    })
+/// `api_key(field = ..)`.
+pub fn api_key(field: &str) -> Box<dyn Filter> {
+    Box::new(ApiKey::new(field))
+}
+
+/// `api_key(field = .., keys = ..)`.
+pub fn api_key_of(field: &str, keys: &ApiKeys) -> Box<dyn Filter> {
+    Box::new(ApiKey::new(field).of(keys.clone()))
 }
 
 /// `filter = PATH`: the filter may be changed while the server runs.
@@ -62,16 +64,6 @@ pub fn by_ref<F: Filter>(filter: &'static F) -> Box<dyn Filter> {
 /// `filter = expression`.
 pub fn by_value(filter: impl Filter) -> Box<dyn Filter> {
     Box::new(filter)
-}
-
-/// Says that what a handler returns must be a reply; the macro puts it where the type stands.
-pub fn replies<S, F>(start: S) -> S
-where
-    S: Fn(&mut Request<'_>) -> Result<F, Rejection>,
-    F: Future,
-    F::Output: IntoReply,
-{
-    start
 }
 
 /// The code that stands on the wire as `text`: one of ours, or else the application's own.

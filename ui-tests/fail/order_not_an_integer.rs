@@ -1,8 +1,8 @@
 #![allow(unused)]
 use asyncapy::prelude::*;
 
-#[handler(order = first)]
-async fn missing(client: Client) {}
+#[handler(order = "first")]
+async fn text(client: Client) {}
 
 #[handler(order = true)]
 async fn boolean(client: Client) {}

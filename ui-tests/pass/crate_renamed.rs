@@ -1,4 +1,5 @@
-extern crate asyncapy as api;
+#![allow(unused)]
+pub extern crate asyncapy as api;
 
 mod inner {
     pub use api as library;

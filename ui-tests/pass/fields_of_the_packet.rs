@@ -1,3 +1,4 @@
+#![allow(unused)]
 use asyncapy::prelude::*;
 
 #[handler(fields(user, pin = r"\d+", "odd-name", note))]

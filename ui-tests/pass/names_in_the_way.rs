@@ -1,5 +1,6 @@
+#![allow(unused)]
 #![no_implicit_prelude]
-#![allow(dead_code, non_upper_case_globals)]
+#![allow(non_upper_case_globals)]
 
 mod core {}
 mod std {}

@@ -1,3 +1,4 @@
+#![allow(unused)]
 use asyncapy::prelude::*;
 
 macro_rules! handlers {

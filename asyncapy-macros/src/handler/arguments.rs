@@ -1,14 +1,14 @@
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Path, Result, Token, parenthesized, token};
+use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Path, Result, Token, UnOp, parenthesized, token};
 
 use super::address;
 use super::fields::{Fields, to_next};
 use crate::mistakes::Mistakes;
-use crate::similar::did_you_mean;
+use crate::suggest::hint;
 
 /// Every argument there is.
 const NAMES: &[&str] = &["group", "order", "fields", "ip", "api_key", "filter", "timeout", "name", "crate"];
@@ -140,10 +140,7 @@ impl ApiKey {
 
 /// What is said of an argument that there is not.
 pub(crate) fn unknown(name: &str, names: &[&str]) -> String {
-    match did_you_mean(name, names) {
-        near if near.is_empty() => format!("unknown argument `{name}`; there are `{}`", names.join("`, `")),
-        near => format!("unknown argument `{name}`{near}"),
-    }
+    format!("unknown argument `{name}`; {}", hint(name, names))
 }
 
 /// The `= value` of an argument.
@@ -156,8 +153,8 @@ pub(crate) fn value<T: Parse>(key: &Ident, input: ParseStream<'_>, example: &str
 
 /// The `= "text"` of an argument.
 fn text(key: &Ident, input: ParseStream<'_>, example: &str) -> Result<LitStr> {
-    match value(key, input, example)? {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text),
+    match ungroup(&value(key, input, example)?) {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.clone()),
         other => Err(Error::new_spanned(other, format!("expected a string, such as `{example}`"))),
     }
 }
@@ -179,34 +176,40 @@ fn parentheses<'a>(
 /// An `i32`: a literal, or the path of a constant.
 fn integer(key: &Ident, input: ParseStream<'_>) -> Result<TokenStream> {
     let value: Expr = value(key, input, &format!("{key} = 1"))?;
-    let wrong = |what: &str| {
-        Err(Error::new_spanned(
-            &value,
-            format!("{what}: expected a whole number from {} to {}", i32::MIN, i32::MAX),
-        ))
-    };
-    if matches!(value, Expr::Path(_)) {
-        return Ok(quote!(#value));
-    }
-    let digits = value.to_token_stream().to_string().replace([' ', '_'], "");
-    let literal = match &value {
-        Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)) => &*unary.expr,
-        other => other,
+    let (negative, literal) = match ungroup(&value) {
+        Expr::Path(path) => return Ok(quote!(#path)),
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => (true, ungroup(&unary.expr)),
+        other => (false, other),
     };
     let Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) = literal else {
-        return wrong(&format!("`{key}` is no whole number"));
+        return Err(Error::new_spanned(
+            &value,
+            format!("`{key}` takes a whole number, such as `{key} = -1`"),
+        ));
     };
-    let negative = digits.starts_with('-');
     match literal.base10_parse::<i64>().map(|number| if negative { -number } else { number }) {
         Ok(number) if i32::try_from(number).is_ok() => Ok(quote!(#value)),
-        _ => wrong(&format!("`{key}` is out of range")),
+        _ => {
+            let message =
+                format!("out of range: `{key}` takes a whole number from {} to {}", i32::MIN, i32::MAX);
+            Err(Error::new_spanned(&value, message))
+        }
+    }
+}
+
+/// An expression that a `macro_rules!` macro has put in invisible brackets, without them.
+fn ungroup(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Group(group) => ungroup(&group.expr),
+        Expr::Paren(paren) => ungroup(&paren.expr),
+        other => other,
     }
 }
 
 /// `ip = "127.0.0.1"` or `ip = ["127.0.0.1", "10.0.0.0/8"]`.
 fn addresses(key: &Ident, input: ParseStream<'_>, mistakes: &mut Mistakes) -> Result<Vec<LitStr>> {
     const EXAMPLE: &str = "ip = [\"127.0.0.1\", \"10.0.0.0/8\"]";
-    let literals = match value(key, input, EXAMPLE)? {
+    let literals = match ungroup(&value(key, input, EXAMPLE)?).clone() {
         Expr::Array(array) if array.elems.is_empty() => {
             return Err(Error::new_spanned(
                 array,
@@ -218,7 +221,7 @@ fn addresses(key: &Ident, input: ParseStream<'_>, mistakes: &mut Mistakes) -> Re
     };
     let mut addresses: Vec<LitStr> = Vec::new();
     for literal in literals {
-        let Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) = literal else {
+        let Expr::Lit(ExprLit { lit: Lit::Str(literal), .. }) = ungroup(&literal).clone() else {
             mistakes.under(literal, format!("expected an address in quotes, such as `{EXAMPLE}`"));
             continue;
         };
@@ -240,7 +243,7 @@ fn timeout(key: &Ident, input: ParseStream<'_>) -> Result<u64> {
             format!("{why}: expected a time such as `\"500ms\"`, `\"5s\"`, `\"2m\"` or `5` (seconds)"),
         ))
     };
-    let (number, unit) = match &value {
+    let (number, unit) = match ungroup(&value) {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
             let text = text.value();
             let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -257,7 +260,7 @@ fn timeout(key: &Ident, input: ParseStream<'_>) -> Result<u64> {
         _ => return wrong("this is no time"),
     };
     match number.and_then(|number| number.checked_mul(unit)) {
-        Some(0) => wrong("no time at all lets no handler end"),
+        Some(0) => wrong("a timeout of zero lets no handler finish"),
         Some(millis) => Ok(millis),
         None => wrong("this is no time"),
     }
@@ -281,8 +284,8 @@ fn handler_name(key: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
 
 /// `crate = path` or `crate = "path"`.
 fn library(key: &Ident, input: ParseStream<'_>) -> Result<Path> {
-    match value(key, input, "crate = my::asyncapy")? {
-        Expr::Path(path) if path.qself.is_none() => Ok(path.path),
+    match ungroup(&value(key, input, "crate = my::asyncapy")?) {
+        Expr::Path(path) if path.qself.is_none() => Ok(path.path.clone()),
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text
             .parse_with(Path::parse_mod_style)
             .map_err(|_| Error::new(text.span(), "expected a path, such as `crate = my::asyncapy`")),

@@ -76,14 +76,15 @@ fn one_body<'a>(function: &'a Function, private: &'a TokenStream) -> impl Iterat
             !(#this::BODY && (#(#before::BODY)||*)),
             "another argument already takes the packet's whole body; only one can"
         };
-        let assert = spanned_like(quote!(::core::assert!), &argument.ty);
-        quote!(const _: () = #assert(#check);)
+        let assert = spanned_like(quote!(::core::assert!(#check)), &argument.ty);
+        quote!(const _: () = #assert;)
     })
 }
 
 /// The fields of the filter against those of the packet's type.
 fn typed_fields(filter: &Fields, packet: &Type, function: &Function, private: &TokenStream) -> TokenStream {
-    let known = quote!(<#packet as #private::TypedPacket>::FIELDS);
+    let table = quote!(<#private::checks::Table<#packet>>);
+    let known = quote!(#table::FIELDS);
     let taken = |field: &&FilterField| {
         let name = field.name.text();
         !function
@@ -98,15 +99,16 @@ fn typed_fields(filter: &Fields, packet: &Type, function: &Function, private: &T
         FieldName::Literal(_) => None,
     });
     // Where the type does not know all of its fields, its shape is that of the filter, and no name is wrong.
-    let shape = shape(idents.collect(), packet, private);
+    let shape = shape(idents.collect(), &table);
     let fields = fields.iter().map(|field| {
         let name = field.name.text();
         let exists = match &field.name {
             FieldName::Ident(_) => TokenStream::new(),
-            FieldName::Literal(literal) => {
-                let complete = quote!(<#packet as #private::TypedPacket>::COMPLETE);
-                finding(quote!(#private::checks::unknown(#known, #complete, #name)), literal.span(), private)
-            }
+            FieldName::Literal(literal) => finding(
+                quote!(#private::checks::unknown(#known, #table::COMPLETE, #name)),
+                literal.span(),
+                private,
+            ),
         };
         let starts = field.pattern.as_ref().zip(field.starts);
         // Nothing to check where any kind of value can match.
@@ -121,26 +123,34 @@ fn typed_fields(filter: &Fields, packet: &Type, function: &Function, private: &T
         let names = filter.fields.iter().map(|field| field.name.text());
         finding(quote!(#private::checks::left_out(#known, &[#(#names),*])), filter.span, private)
     });
-    quote!(#shape #(#fields)* #complete)
+    quote! {
+        const _: () = {
+            // Without a table of its own the type has one without lines; that it is no packet is told elsewhere.
+            #[allow(unused_imports, reason = "a typed packet has a table")]
+            use #private::checks::NoTable as _;
+            #shape
+            #(#fields)*
+            #complete
+        };
+    }
 }
 
 /// Reads each name as a field of the packet type's shape, so that the compiler itself names a similar one.
 ///
 /// A type that does not tell all of its fields has no shape of its own; it gives back the filter's, which has every
 /// name.
-fn shape(names: Vec<&Ident>, packet: &Type, private: &TokenStream) -> TokenStream {
+fn shape(names: Vec<&Ident>, table: &TokenStream) -> TokenStream {
     if names.is_empty() {
         return TokenStream::new();
     }
     quote_spanned! {Span::mixed_site()=>
         #[allow(dead_code, non_snake_case, reason = "only the compiler reads it")]
-        const _: () = {
-            struct __Filter {
-                #(#names: (),)*
-            }
-            const _: fn(<#packet as #private::TypedPacket>::Shape<__Filter>) = |__shape| {
-                #(let _ = &__shape.#names;)*
-            };
+        struct __Filter {
+            #(#names: (),)*
+        }
+        const _: fn() = || {
+            let __shape = #table::shape::<__Filter>();
+            #(let _ = &__shape.#names;)*
         };
     }
 }

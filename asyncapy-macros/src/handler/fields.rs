@@ -1,7 +1,8 @@
 use proc_macro2::{Span, TokenTree};
+use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Ident, LitStr, Result, Token};
+use syn::{Error, Ident, Lit, LitStr, Result, Token};
 
 use super::pattern::{self, Starts};
 use crate::mistakes::Mistakes;
@@ -109,8 +110,11 @@ impl FilterField {
         let mut field = FilterField { name: input.parse()?, pattern: None, starts: None };
         if input.parse::<Option<Token![=]>>()?.is_some() {
             if !input.peek(LitStr) {
+                // `pin = 5` was probably meant as `pin = "5"`.
                 let name = field.name.text();
-                return Err(input.error(format!("a pattern is a string, such as {name} = \"[a-z]+\"")));
+                let text =
+                    input.fork().parse::<Lit>().map_or("[a-z]+".to_owned(), |lit| quote!(#lit).to_string());
+                return Err(input.error(format!("a pattern is a string, such as `{name} = \"{text}\"`")));
             }
             let pattern: LitStr = input.parse()?;
             // A bad pattern is left out, so that nothing else is said about it.

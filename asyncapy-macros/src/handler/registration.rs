@@ -80,14 +80,18 @@ fn filters(arguments: &Arguments, private: &TokenStream) -> TokenStream {
     let api_key = arguments.api_key.iter().map(|api_key| {
         let field = &api_key.field;
         match &api_key.keys {
-            Some(keys) => quote!(#private::api_key(#field, ::core::option::Option::Some(&#keys))),
-            None => quote!(#private::api_key(#field, ::core::option::Option::None)),
+            Some(keys) => {
+                let reference = spanned_like(quote!(&), keys);
+                quote!(#private::api_key_of(#field, #reference #keys))
+            }
+            None => quote!(#private::api_key(#field)),
         }
     });
     let filter = arguments.filter.iter().map(|filter| match filter {
         Expr::Path(path) => {
             let by_ref = spanned_like(quote!(#private::by_ref), filter);
-            quote!(#by_ref(&#path))
+            let reference = spanned_like(quote!(&), filter);
+            quote!(#by_ref(#reference #path))
         }
         _ => {
             let by_value = spanned_like(quote!(#private::by_value), filter);
@@ -136,19 +140,28 @@ fn build(function: &Function, private: &TokenStream) -> TokenStream {
     let call = if function.is_async {
         quote!(#name(#(#values),*))
     } else {
-        quote_spanned!(site=> #private::blocking(move || #name(#(#values),*)))
+        let call = quote_spanned!(site=> #private::blocking(move || #name(#(#values),*)));
+        respan(call, name.span(), name.span())
     };
-    // A future that cannot be sent is told at the function's name, a reply that is none at the type returned.
-    let handler = respan(quote!(#private::handler), name.span(), name.span());
-    let replies = match &function.output {
-        ReturnType::Type(_, ty) => spanned_like(quote!(#private::replies), ty),
-        ReturnType::Default => quote!(#private::replies),
+    // The places of the type arguments are where the compiler complains of the function, of a future that cannot be
+    // sent and of a reply that is none.
+    let future = Ident::new("_", name.span());
+    let reply = match &function.output {
+        ReturnType::Type(_, ty) => spanned_like(quote!(_), ty),
+        ReturnType::Default => quote_spanned!(name.span()=> _),
     };
+    let by_serde = function.arguments.iter().any(|argument| argument.field.is_some()).then(|| {
+        quote! {
+            #[allow(unused_imports, reason = "some types are read without serde")]
+            use #private::BySerde as _;
+        }
+    });
     quote_spanned! {site=>
-        #handler(#replies(|#request| {
+        #private::handler::<_, #future, #reply>(|#request| {
+            #by_serde
             #(#extractions)*
             ::core::result::Result::Ok(#call)
-        }))
+        })
     }
 }
 
@@ -157,14 +170,26 @@ fn take_field(argument: &Argument, field: &PacketField, private: &TokenStream) -
     let ty = &argument.ty;
     let name = &field.name;
     let site = Span::mixed_site();
+    // The whole path stands where the type does: there the compiler says that the type cannot be read.
+    let (open, close) = (spanned_like(quote!(<), ty), quote_spanned!(end_of(ty)=> >>));
+    let probe = spanned_like(quote!(#private::Probe<), ty);
+    let reader = |what: &str| {
+        let what = Ident::new(what, end_of(ty));
+        let colons = quote_spanned!(end_of(ty)=> ::);
+        quote!(#open #probe #ty #close #colons #what)
+    };
+    let (read, absent) = (reader("read"), reader("absent"));
     match &field.default {
-        FieldDefault::None => quote_spanned!(site=> #private::field::<#ty>(__request, #name)),
+        FieldDefault::None => {
+            quote_spanned!(site=> #private::field(__request, #name, #read, #absent))
+        }
         FieldDefault::Trait => {
             let default = spanned_like(quote!(::core::default::Default), ty);
-            quote_spanned!(site=> #private::field_or_else::<#ty>(__request, #name, <#ty as #default>::default))
+            let default = quote_spanned!(site=> <#ty as #default>::default);
+            quote_spanned!(site=> #private::field_or_else(__request, #name, #read, #default))
         }
         FieldDefault::Expr(expr) => {
-            quote_spanned!(site=> #private::field_or_else::<#ty>(__request, #name, || #expr))
+            quote_spanned!(site=> #private::field_or_else(__request, #name, #read, || -> #ty { #expr }))
         }
     }
 }
@@ -181,6 +206,11 @@ pub(crate) fn spanned_like(tokens: TokenStream, place: &impl ToTokens) -> TokenS
     let mut place = place.to_token_stream().into_iter().map(|token| token.span());
     let Some(start) = place.next() else { return tokens };
     respan(tokens, start, place.last().unwrap_or(start))
+}
+
+/// Where the last token of `place` stands.
+fn end_of(place: &impl ToTokens) -> Span {
+    place.to_token_stream().into_iter().last().map_or_else(Span::call_site, |token| token.span())
 }
 
 /// `tokens` with one span for the first and another for the others.

@@ -58,9 +58,9 @@ pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
     }
     let (impl_generics, own, where_clause) = generics.split_for_impl();
 
-    let shape = table::shape(&model);
     let table = table::fields(&model);
     let complete = model.container.complete && !is_enum && !model.fields.iter().any(|field| field.flatten);
+    let shape = complete.then(|| table::shape(&model));
     let (decode, encode) = if model.by_serde {
         let span = place(&name);
         (
@@ -71,6 +71,7 @@ pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
         (decode::body(&model), encode::body(&model))
     };
     let shape_name = table::shape_name(&model);
+    let shape_type = if complete { quote!(__packet_shape::#shape_name) } else { quote!(__Filter) };
     let schema = cfg!(feature = "spec").then(|| schema::item(&model, &generics));
 
     Ok(quote! {
@@ -89,10 +90,17 @@ pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
             }
 
             #[automatically_derived]
+            impl #impl_generics #krate::__private::IntoReply for #name #own #where_clause {
+                fn into_reply(self, reply: &mut #krate::__private::Reply<'_>) -> #krate::__private::Flow {
+                    reply.packet(&self)
+                }
+            }
+
+            #[automatically_derived]
             impl #impl_generics #krate::__private::TypedPacket for #name #own #where_clause {
                 const FIELDS: &'static [#krate::__private::Field] = #table;
                 const COMPLETE: bool = #complete;
-                type Shape = __packet_shape::#shape_name;
+                type Shape<__Filter> = #shape_type;
 
                 fn decode_packet(
                     view: #krate::__private::View<'_>,

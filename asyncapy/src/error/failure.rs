@@ -24,6 +24,12 @@ use super::{Code, Error, Rejection};
 /// }
 /// assert_eq!(BadPin.code().as_str(), "ERR_BAD_PIN");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a failure",
+    label = "it has no code for the client",
+    note = "derive it: `#[derive(Failure)]` on the enum or struct",
+    note = "`asyncapy::Error` and `Box<dyn Error + Send + Sync>` will do as well: the client reads ERR_HANDLER_FAILED"
+)]
 pub trait Failure {
     /// What went wrong.
     fn code(&self) -> Code;

@@ -77,11 +77,13 @@ where
 }
 
 /// Forgets the types of a function that takes its arguments from a request and gives the future of a reply.
-pub fn handler<S, F>(start: S) -> Box<dyn ErasedHandler>
+///
+/// Each type has a parameter of its own, so that `#[handler]` can say where the compiler complains of it.
+pub fn handler<S, F, R>(start: S) -> Box<dyn ErasedHandler>
 where
     S: Fn(&mut Request<'_>) -> Result<F, Rejection> + Clone + Send + Sync + 'static,
-    F: Future + Send + 'static,
-    F::Output: IntoReply,
+    F: Future<Output = R> + Send + 'static,
+    R: IntoReply,
 {
     Box::new(Handler(start))
 }

@@ -1,6 +1,42 @@
 //! What `#[handler]` has checked of a filter and a packet's field table while it is compiled.
 
-use crate::packet::{Field, FieldKind};
+use std::marker::PhantomData;
+
+use crate::packet::{Field, FieldKind, TypedPacket};
+
+/// The field table of `T`.
+///
+/// What is inherent is found before what a trait in scope has, and it exists only for a [`TypedPacket`]; any other
+/// type gets [`NoTable`]'s, so that it is told once, at the argument, that it is none.
+#[derive(Debug)]
+pub struct Table<T>(PhantomData<T>);
+
+impl<T: TypedPacket> Table<T> {
+    /// The lines.
+    pub const FIELDS: &'static [Field] = T::FIELDS;
+    /// Whether these are all.
+    pub const COMPLETE: bool = T::COMPLETE;
+
+    /// A value that has the packet's fields; only its type is ever looked at.
+    pub fn shape<Filter>() -> T::Shape<Filter> {
+        unreachable!("only the type is looked at")
+    }
+}
+
+/// The table of a type that has none.
+pub trait NoTable {
+    /// No lines.
+    const FIELDS: &'static [Field] = &[];
+    /// There may be any.
+    const COMPLETE: bool = false;
+
+    /// A value that has whatever fields the filter names.
+    fn shape<Filter>() -> Filter {
+        unreachable!("only the type is looked at")
+    }
+}
+
+impl<T> NoTable for Table<T> {}
 
 /// What a check found: a sentence, or nothing.
 ///
@@ -50,7 +86,8 @@ pub const fn no_match(fields: &[Field], name: &str, starts: u128) -> Finding {
     if starts & possible != 0 {
         return Finding::NOTHING;
     }
-    let found = Finding::NOTHING.push("this handler can never run: the field `").push(name).push("` is ").push(what);
+    let found =
+        Finding::NOTHING.push("this handler can never run: the field `").push(name).push("` is ").push(what);
     found.push(", and none begins as this pattern does")
 }
 
@@ -60,8 +97,10 @@ pub const fn left_out(fields: &[Field], named: &[&str]) -> Finding {
     while at < fields.len() {
         let field = &fields[at];
         if field.is_required() && !is_named(field, named) {
-            let found = Finding::NOTHING.push("this handler can never run: the packet's type requires the field `");
-            let found = found.push(field.name()).push("`, and `fields(..)` lets in only packets without it; add `");
+            let found =
+                Finding::NOTHING.push("this handler can never run: the packet's type requires the field `");
+            let found =
+                found.push(field.name()).push("`, and `fields(..)` lets in only packets without it; add `");
             return found.push(field.name()).push("`, or `..` to allow other fields");
         }
         at += 1;
@@ -167,10 +206,7 @@ mod tests {
         assert!(!unknown(FIELDS, true, "name").found(), "an alias");
         assert!(!unknown(FIELDS, false, "pan").found(), "there may be others");
         let found = unknown(FIELDS, true, "pan");
-        assert_eq!(
-            found.text(),
-            "the packet's type has no field `pan`; it has `user`, `pin`, `age`, `fast`"
-        );
+        assert_eq!(found.text(), "the packet's type has no field `pan`; it has `user`, `pin`, `age`, `fast`");
         assert_eq!(unknown(&[], true, "pan").text(), "the packet's type has no field `pan`; it has none");
     }
 

@@ -1,35 +1,45 @@
 //! Single fields as arguments: `#[field] user: String`.
-
-use serde::de::DeserializeOwned;
+//!
+//! A field is read as a typed packet's would be: straight from the bytes where its type has a way, else by serde.
 
 use super::Request;
 use crate::error::{Code, Rejection};
-use crate::packet::derived::{absent_by_serde, missing_field, read_by_serde};
+use crate::packet::derived::{Mismatch, missing_field};
+use crate::wire::Value;
 
-/// The field `name` as a `T`; an `Option` may be missing.
+/// The field `name`, or what its type has for one that is not there.
 ///
 /// # Errors
 /// `ERR_FIELD_MISSING`, `ERR_FIELD_INVALID` or `ERR_FIELD_DUPLICATE`, with the field's name.
-pub fn field<T: DeserializeOwned>(request: &Request<'_>, name: &'static str) -> Result<T, Rejection> {
-    find(request, name)?.or_else(absent_by_serde).ok_or_else(|| missing_field(name))
+pub fn field<'a, T>(
+    request: &Request<'a>,
+    name: &'static str,
+    read: impl FnOnce(Value<'a>) -> Result<T, Mismatch>,
+    absent: impl FnOnce() -> Option<T>,
+) -> Result<T, Rejection> {
+    match find(request, name)? {
+        Some(value) => read(value).map_err(|mismatch| mismatch.of(name)),
+        None => absent().ok_or_else(|| missing_field(name)),
+    }
 }
 
-/// The field `name` as a `T`, or `default()` where it is missing.
+/// The field `name`, or what `default` gives.
 ///
 /// # Errors
 /// `ERR_FIELD_INVALID` or `ERR_FIELD_DUPLICATE`, with the field's name.
-pub fn field_or_else<T: DeserializeOwned>(
-    request: &Request<'_>,
+pub fn field_or_else<'a, T>(
+    request: &Request<'a>,
     name: &'static str,
+    read: impl FnOnce(Value<'a>) -> Result<T, Mismatch>,
     default: impl FnOnce() -> T,
 ) -> Result<T, Rejection> {
-    Ok(find(request, name)?.unwrap_or_else(default))
+    match find(request, name)? {
+        Some(value) => read(value).map_err(|mismatch| mismatch.of(name)),
+        None => Ok(default()),
+    }
 }
 
-fn find<T: DeserializeOwned>(request: &Request<'_>, name: &'static str) -> Result<Option<T>, Rejection> {
-    match request.view().get_unique(name) {
-        Ok(None) => Ok(None),
-        Ok(Some(value)) => read_by_serde(value).map(Some).map_err(|mismatch| mismatch.of(name)),
-        Err(_) => Err(Rejection::new(Code::FieldDuplicate).field(name)),
-    }
+/// The value of the field `name`, which may stand there once.
+fn find<'a>(request: &Request<'a>, name: &'static str) -> Result<Option<Value<'a>>, Rejection> {
+    request.view().get_unique(name).map_err(|_| Rejection::new(Code::FieldDuplicate).field(name))
 }

@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use super::error_packet;
 use super::outbox::Outbox;
 use crate::error::{Code, Failure};
-use crate::packet::EncodePacket;
+use crate::packet::{EncodePacket, Packet};
 use crate::wire::{Encoding, Framing};
 
 /// Where a handler's replies are written: the connection's own buffer.
@@ -95,11 +95,19 @@ pub trait IntoReply {
     fn into_reply(self, reply: &mut Reply<'_>) -> Flow;
 }
 
-impl<P: EncodePacket> IntoReply for P {
-    fn into_reply(self, reply: &mut Reply<'_>) -> Flow {
-        reply.packet(&self)
-    }
+/// Each packet type is a reply by an impl of its own (typed packets by their derive), not by one for all that can be
+/// encoded: so the compiler can say of a `Result<T, E>` which of the two is no reply.
+macro_rules! packets {
+    ($($packet:ty),*) => {
+        $(impl IntoReply for $packet {
+            fn into_reply(self, reply: &mut Reply<'_>) -> Flow {
+                reply.packet(&self)
+            }
+        })*
+    };
 }
+
+packets!(Packet, serde_json::Value, serde_json::Map<String, serde_json::Value>);
 
 impl IntoReply for () {
     fn into_reply(self, _: &mut Reply<'_>) -> Flow {

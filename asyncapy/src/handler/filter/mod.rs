@@ -49,6 +49,7 @@ pub(crate) use pattern::Pattern;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a filter",
+    label = "not a filter",
     note = "a filter is a `Fields`, `Ip` or `ApiKey` value, a type that implements `Filter`, or a function \
             `fn(&Client, &Packet) -> bool`"
 )]

@@ -93,9 +93,10 @@ pub trait TypedPacket: EncodePacket + Sized {
     const COMPLETE: bool;
 
     /// A struct with a field for each name of [`FIELDS`](Self::FIELDS), so that the compiler itself says which name
-    /// is similar when a filter names no field.
+    /// is similar when a filter names no field; `Filter` itself, which has what the filter names, where the table is
+    /// not complete.
     #[doc(hidden)]
-    type Shape;
+    type Shape<Filter>;
 
     /// Reads a packet.
     ///

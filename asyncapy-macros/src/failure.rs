@@ -184,9 +184,10 @@ fn answers(
             mistakes.at(word, "a transparent failure holds one other: it has one field");
         }
         let member = fields.members().next().unwrap_or_else(|| parse_quote!(0));
+        let span = fields.iter().next().map_or(Span::call_site(), |field| place(&field.ty));
         let delegate = |method: &str| {
             let method = Ident::new(method, Span::call_site());
-            quote_spanned!(place(&name)=> #path { #member: inner, .. } => #krate::Failure::#method(inner),)
+            quote_spanned!(span=> #path { #member: inner, .. } => #krate::Failure::#method(inner),)
         };
         return Answers {
             code: delegate("code"),
@@ -210,12 +211,9 @@ fn answers(
     let field = said.field.as_ref().map(|field| {
         quote!(#path { .. } => ::core::option::Option::Some(#krate::__private::Cow::Borrowed(#field)),)
     });
-    let cause = cause.map(|member| {
-        quote! {
-            #path { #member: cause, .. } => {
-                ::core::option::Option::Some(#krate::__private::ToString::to_string(cause))
-            }
-        }
+    let cause = cause.map(|(member, span)| {
+        let text = quote_spanned!(span=> #krate::__private::ToString::to_string(cause));
+        quote!(#path { #member: cause, .. } => ::core::option::Option::Some(#text),)
     });
     Answers {
         code: quote!(#path { .. } => #krate::__private::code(#code),),
@@ -225,8 +223,8 @@ fn answers(
     }
 }
 
-/// The field marked `#[failure(cause)]`.
-fn cause(fields: &Fields, mistakes: &mut Mistakes) -> Option<Member> {
+/// The field marked `#[failure(cause)]`, and where its type stands.
+fn cause(fields: &Fields, mistakes: &mut Mistakes) -> Option<(Member, Span)> {
     let mut found = None;
     for (field, member) in fields.iter().zip(fields.members()) {
         for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("failure")) {
@@ -234,7 +232,7 @@ fn cause(fields: &Fields, mistakes: &mut Mistakes) -> Option<Member> {
                 _ if !meta.path.is_ident("cause") => Err(unknown(&meta, &["cause"])),
                 Some(_) => Err(meta.error("a failure has one cause")),
                 None => {
-                    found = Some(member.clone());
+                    found = Some((member.clone(), place(&field.ty)));
                     Ok(())
                 }
             });

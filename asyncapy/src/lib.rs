@@ -1,15 +1,87 @@
 //! One annotated async function becomes a typed network API.
+//!
+//! Annotate a function; its attribute says which packets wake it, its arguments what it needs, its value is the reply.
+//! The server around it does the rest: AsyncAProto on TCP, TLS, UNIX sockets or memory, sessions, filters, groups,
+//! limits, API keys. Clients of the Python framework AsyncAPY work with it unchanged.
+//!
+//! ```
+//! use asyncapy::prelude::*;
+//!
+//! #[derive(Packet, Debug, PartialEq)]
+//! struct Sum {
+//!     sum: i64,
+//! }
+//!
+//! #[handler(fields(a = r"-?\d+$", b))]
+//! async fn add(#[field] a: i64, #[field] b: i64) -> Sum {
+//!     Sum { sum: a + b }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> asyncapy::Result<()> {
+//!     // `.serve("127.0.0.1:1500").await` would serve it there until Ctrl-C.
+//!     let client = Server::builder().linked().build()?.test_client().await?;
+//!     let sum: Sum = client.request_typed(&json!({"a": 20, "b": 22})).await?;
+//!     assert_eq!(sum, Sum { sum: 42 });
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The [`guide`] goes on from here.
+//!
+//! # Goals
+//!
+//! - What can be checked is checked before the program serves: by the compiler under the very token, or by
+//!   [`build`](server::Builder::build) with every mistake at once.
+//! - As fast as a hand-written loop: a packet is its bytes, filters and typed handlers read them in place.
+//! - Closed and bounded by default: every queue, wait and size has a limit with a name and an error.
+//! - Handlers are ordinary functions that can be tested without a socket.
+//!
+//! # Non-goals
+//!
+//! HTTP routing, a home-made cluster, a new serialization format, new cryptography.
+//!
+//! # Layout
+//!
+//! A layer imports only those below it.
+//!
+//! - `cli`: the `asyncapy` command (feature `cli`).
+//! - [`server`]: builder, listeners, connections, sessions, limits, shutdown.
+//! - [`client`]: connects to a server, over a socket or in process.
+//! - [`dispatch`]: from the registry of annotated functions to the handler that runs.
+//! - [`handler`]: what a door needs: extractors, replies, filters.
+//! - [`packet`]: a packet, its bytes and a lazy index of its fields; typed packets.
+//! - [`security`]: API keys, TLS and certificates.
+//! - [`wire`]: bytes to frames and back; pure, no I/O.
+//! - [`error`]: one vocabulary of failures.
+//!
+//! # Features
+//!
+//! All are off by default, and add to one another.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `tls` | TLS 1.3 on both sides, mutual TLS, client identities (rustls with ring) |
+//! | `cert` | a local certificate authority for development (rcgen) |
+//! | `redb` | API keys on disk |
+//! | `config` | settings from ini and TOML files and the environment |
+//! | `logging` | log lines in AsyncAPY's format (tracing-subscriber) |
+//! | `spec` | JSON Schemas of typed packets (schemars) |
+//! | `cli` | the `asyncapy` command and [`dispatch`] listings |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod client;
 pub mod dispatch;
 pub mod error;
+pub mod guide;
 pub mod handler;
 pub mod packet;
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
 pub mod prelude;
 pub mod security;
 pub mod server;

@@ -4,7 +4,8 @@ use quote::{format_ident, quote, quote_spanned};
 use super::attr::{Fallback, Field};
 use super::{Model, place};
 
-/// The body of `decode_packet`: one pass over the packet's fields, each expected after the one declared before it.
+/// The body of `decode_packet`. Packets mostly hold their fields in the order of the declaration: those are read one
+/// after the other, each name compared with the one that is due. What is left is looked for among all names.
 pub(super) fn body(model: &Model<'_>) -> TokenStream {
     let krate = &model.container.krate;
     let read: Vec<_> = model.fields.iter().filter(|field| !field.skip_reading).collect();
@@ -16,9 +17,19 @@ pub(super) fn body(model: &Model<'_>) -> TokenStream {
         let (variable, ty) = (variable(slot), field.ty);
         quote!(let mut #variable: ::core::option::Option<#ty> = ::core::option::Option::None;)
     });
+    let due = read.iter().enumerate().map(|(slot, field)| {
+        let (variable, name, reader) = (variable(slot), &field.read_name, reader(model, field));
+        quote_spanned! {place(&field.ty)=>
+            if #krate::__private::is_next(view, position, #name) {
+                #variable = ::core::option::Option::Some(#krate::__private::read_next(view, &mut position, #name, #reader)?);
+            }
+        }
+    });
     let arms = read.iter().enumerate().map(|(slot, field)| {
         let (variable, name, reader) = (variable(slot), &field.read_name, reader(model, field));
-        quote!(#slot => #krate::__private::fill(&mut #variable, #name, view, position, #reader)?,)
+        quote_spanned! {place(&field.ty)=>
+            #slot => #krate::__private::fill(&mut #variable, view, position, #name, #reader)?,
+        }
     });
     let otherwise = if model.container.deny_unknown {
         quote!(_ => return ::core::result::Result::Err(#krate::__private::unknown_field(view, position)),)
@@ -55,12 +66,15 @@ pub(super) fn body(model: &Model<'_>) -> TokenStream {
         #by_serde
         const NAMES: [(&::core::primitive::str, ::core::primitive::usize); #count] = [#(#names),*];
         #(#slots)*
+        let mut position: ::core::primitive::usize = 0;
+        #(#due)*
         let mut expected: ::core::primitive::usize = 0;
-        for position in 0..view.len() {
+        while position < view.len() {
             match #krate::__private::find(view, position, &NAMES, &mut expected) {
                 #(#arms)*
                 #otherwise
             }
+            position += 1;
         }
         #default
         ::core::result::Result::Ok(Self { #(#values),* })
@@ -77,7 +91,7 @@ fn reader(model: &Model<'_>, field: &Field<'_>) -> TokenStream {
     let (krate, ty) = (&model.container.krate, field.ty);
     let Some(path) = &field.read_with else {
         let probe = model.probe(field);
-        return quote_spanned!(place(&ty)=> #probe::read);
+        return quote_spanned!(place(&ty)=> |value| #probe::read(value));
     };
     let call = quote_spanned!(place(&path)=> #path(deserializer));
     quote! {{

@@ -35,18 +35,20 @@ pub(super) fn body(model: &Model<'_>) -> TokenStream {
         #by_serde
         #(#conditions)*
         out.reserve(#room);
-        match encoding {
-            #krate::__private::Encoding::Json => {
-                let start = out.len();
-                #(#json)*
-                #krate::__private::close_json(start, out);
+        #krate::__private::write_whole(out, |out| {
+            match encoding {
+                #krate::__private::Encoding::Json => {
+                    let start = out.len();
+                    #(#json)*
+                    #krate::__private::close_json(start, out);
+                }
+                #krate::__private::Encoding::ZiProto => {
+                    #krate::__private::open_ziproto(#always #(#sometimes)*, out);
+                    #(#ziproto)*
+                }
             }
-            #krate::__private::Encoding::ZiProto => {
-                #krate::__private::open_ziproto(#always #(#sometimes)*, out);
-                #(#ziproto)*
-            }
-        }
-        ::core::result::Result::Ok(())
+            ::core::result::Result::Ok(())
+        })
     }
 }
 
@@ -93,6 +95,11 @@ fn json_key(name: &str) -> Vec<u8> {
         match letter {
             '"' => key.push_str("\\\""),
             '\\' => key.push_str("\\\\"),
+            '\n' => key.push_str("\\n"),
+            '\r' => key.push_str("\\r"),
+            '\t' => key.push_str("\\t"),
+            '\u{8}' => key.push_str("\\b"),
+            '\u{c}' => key.push_str("\\f"),
             control if control < ' ' => key.push_str(&format!("\\u{:04x}", u32::from(control))),
             letter => key.push(letter),
         }
@@ -120,7 +127,7 @@ mod tests {
 
     #[test]
     fn keys_are_escaped_and_counted() {
-        assert_eq!(json_key("a\"\\\n"), br#","a\"\\\u000a":"#);
+        assert_eq!(json_key("a\"\\\n\u{1}"), br#","a\"\\\n\u0001":"#);
         assert_eq!(ziproto_key("pin"), b"\xa3pin");
         assert_eq!(ziproto_key(&"x".repeat(32))[..3], *b"\xd9\x20x");
         assert_eq!(ziproto_key(&"x".repeat(256))[..4], *b"\xda\x01\x00x");

@@ -14,7 +14,7 @@ pub(super) fn item(model: &Model<'_>, generics: &syn::Generics) -> TokenStream {
     let deny = model.container.deny_unknown;
     let fields =
         model.fields.iter().filter(|field| !field.skip_reading && !field.flatten && !model.container.opaque);
-    let properties = fields.enumerate().map(|(position, field)| {
+    let properties = fields.map(|field| {
         let (probe, text) = (model.probe(field), description(field.attrs));
         // Behind `deserialize_with` the packet may hold anything.
         let schema = match &field.read_with {
@@ -23,7 +23,7 @@ pub(super) fn item(model: &Model<'_>, generics: &syn::Generics) -> TokenStream {
         };
         quote!({
             let schema = #schema;
-            object.property(&<Self as #krate::__private::TypedPacket>::FIELDS[#position], schema, #text);
+            object.property(schema, #text);
         })
     });
     quote! {
@@ -38,7 +38,12 @@ pub(super) fn item(model: &Model<'_>, generics: &syn::Generics) -> TokenStream {
                     return schema;
                 }
                 #[allow(unused_mut, reason = "a packet may have no fields")]
-                let mut object = #krate::__private::ObjectSchema::new(#title, #text, #deny);
+                let mut object = #krate::__private::ObjectSchema::new(
+                    #title,
+                    #text,
+                    #deny,
+                    <Self as #krate::__private::TypedPacket>::FIELDS,
+                );
                 #(#properties)*
                 object.finish()
             }

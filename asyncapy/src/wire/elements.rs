@@ -32,6 +32,7 @@ impl<'a> Rest<'a> {
     }
 
     /// Whether another item begins here, after the comma that stands before it.
+    #[inline]
     fn begins(&mut self) -> Option<()> {
         match self.encoding {
             Encoding::Json => {
@@ -55,6 +56,7 @@ impl<'a> Rest<'a> {
         Scanner::new(self.bytes, self.at, Limits::CHECKED)
     }
 
+    #[inline]
     fn value(&mut self) -> Option<Value<'a>> {
         let (shape, end) = match self.encoding {
             Encoding::Json => {
@@ -62,8 +64,12 @@ impl<'a> Rest<'a> {
                 (scanner.value().ok()?, scanner.at)
             }
             Encoding::ZiProto => {
-                let (token, _) = ziproto::read(self.bytes, self.at).ok()?;
-                (Shape::new(token.kind()), ziproto::skip(self.bytes, self.at)?)
+                let (token, next) = ziproto::read(self.bytes, self.at).ok()?;
+                let end = match token {
+                    Token::List(_) | Token::Map(_) => ziproto::skip(self.bytes, self.at)?,
+                    _ => next,
+                };
+                (Shape::new(token.kind()), end)
             }
         };
         let value = Value { bytes: &self.bytes[self.at..end], encoding: self.encoding, shape };
@@ -71,6 +77,7 @@ impl<'a> Rest<'a> {
         Some(value)
     }
 
+    #[inline]
     fn key(&mut self) -> Option<Cow<'a, str>> {
         match self.encoding {
             Encoding::Json => {
@@ -105,6 +112,7 @@ impl<'a> Elements<'a> {
 impl<'a> Iterator for Elements<'a> {
     type Item = Value<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Value<'a>> {
         self.0.begins()?;
         self.0.value()
@@ -132,6 +140,7 @@ impl<'a> Entries<'a> {
 impl<'a> Iterator for Entries<'a> {
     type Item = (Cow<'a, str>, Value<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.0.begins()?;
         Some((self.0.key()?, self.0.value()?))

@@ -1,10 +1,13 @@
 /// A fast, unkeyed hash over words of eight bytes.
 ///
-/// Its odd multiplier spreads each bit upwards, so the upper half is folded onto the lower one that tables look at.
+/// Each word is multiplied to twice its width and folded, so that every byte reaches the low bits that tables look at.
 #[inline]
 pub(super) fn hash(bytes: &[u8]) -> u64 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |state: u64, word: u64| (state.rotate_left(5) ^ word).wrapping_mul(MULTIPLIER);
+    let mix = |state: u64, word: u64| {
+        let product = u128::from(state.rotate_left(5) ^ word) * u128::from(MULTIPLIER);
+        product as u64 ^ (product >> 64) as u64
+    };
     let mut state = bytes.len() as u64;
     let mut rest = bytes;
     while let Some((word, after)) = rest.split_first_chunk() {
@@ -14,7 +17,7 @@ pub(super) fn hash(bytes: &[u8]) -> u64 {
     if !rest.is_empty() {
         state = mix(state, rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)));
     }
-    state ^ state >> 32
+    state
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use super::fault::Fault;
 use super::value::Shape;
 use super::{Encoding, json, ziproto};
 use crate::error::{Code, Error};
@@ -78,8 +79,8 @@ impl fmt::Display for PayloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PayloadError::Malformed { offset, reason } => write!(f, "{reason}, at byte {offset}"),
-            PayloadError::TooDeep => f.write_str("it nests deeper than allowed"),
-            PayloadError::TooManyNodes => f.write_str("it holds more values than allowed"),
+            PayloadError::TooDeep => f.write_str(Fault::TooDeep.reason()),
+            PayloadError::TooManyNodes => f.write_str(Fault::TooManyNodes.reason()),
         }
     }
 }

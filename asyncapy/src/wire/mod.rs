@@ -11,6 +11,7 @@ pub mod __fuzz;
 mod elements;
 mod encoding;
 mod error;
+mod fault;
 mod framing;
 mod hash;
 mod index;

@@ -1,6 +1,7 @@
 use bytes::{BufMut, BytesMut};
 
-use super::index::{Limits, PayloadError};
+use super::fault::Fault;
+use super::index::Limits;
 use super::json::{self, Scanner};
 use super::ziproto::{self, Token};
 use super::{EncodeError, Encoding, Kind, Value};
@@ -60,9 +61,9 @@ fn unchecked(error: impl std::fmt::Display) -> EncodeError {
     EncodeError::new(format!("the payload was not checked: {error}"))
 }
 
-impl From<PayloadError> for EncodeError {
-    fn from(error: PayloadError) -> Self {
-        unchecked(error)
+impl From<Fault> for EncodeError {
+    fn from(fault: Fault) -> Self {
+        unchecked(fault)
     }
 }
 

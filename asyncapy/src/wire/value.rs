@@ -113,16 +113,17 @@ impl<'a> Value<'a> {
         if self.kind() != Kind::Text {
             return None;
         }
-        match self.encoding {
-            Encoding::Json => {
-                let inside = std::str::from_utf8(self.bytes.get(1..self.bytes.len() - 1)?).ok()?;
-                Some(if self.shape.escaped { json::unescape(inside) } else { Cow::Borrowed(inside) })
-            }
-            Encoding::ZiProto => match self.token()? {
-                Token::Text(text) => std::str::from_utf8(text).ok().map(Cow::Borrowed),
-                _ => None,
+        let inside = match self.encoding {
+            Encoding::Json => self.bytes.get(1..self.bytes.len() - 1)?,
+            // The span is the string's to its end: the marker alone says where the text begins.
+            Encoding::ZiProto => match self.bytes {
+                [0xd9, _, text @ ..] | [0xda, _, _, text @ ..] | [0xdb, _, _, _, _, text @ ..] => text,
+                [_, text @ ..] => text,
+                [] => return None,
             },
-        }
+        };
+        let inside = std::str::from_utf8(inside).ok()?;
+        Some(if self.shape.escaped { json::unescape(inside) } else { Cow::Borrowed(inside) })
     }
 
     /// The bytes of a ZiProto `bin`.

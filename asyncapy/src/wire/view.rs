@@ -90,11 +90,19 @@ impl<'a> View<'a> {
     #[inline]
     pub fn key_is(&self, position: usize, name: &str) -> bool {
         let entry = self.entry(position);
+        match entry.key_kind {
+            KeyKind::Plain => self.span(entry.key) == name.as_bytes(),
+            _ => self.odd_key_is(entry, name),
+        }
+    }
+
+    /// Apart, so that the comparison of a plain key with a name known at compile time comes to a few instructions.
+    #[cold]
+    fn odd_key_is(&self, entry: &Entry, name: &str) -> bool {
         let span = self.span(entry.key);
         match entry.key_kind {
-            KeyKind::Plain => span == name.as_bytes(),
             KeyKind::Escaped => std::str::from_utf8(span).is_ok_and(|raw| json::equals(raw, name)),
-            KeyKind::Other => self.other_key(span, |text| text == name.as_bytes()),
+            _ => self.other_key(span, |text| text == name.as_bytes()),
         }
     }
 

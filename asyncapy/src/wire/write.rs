@@ -47,11 +47,10 @@ pub fn encode_map<T: Serialize + ?Sized>(
 ) -> Result<(), EncodeError> {
     let start = out.len();
     encode(value, encoding, out)?;
-    let map = match (encoding, out.get(start)) {
-        (Encoding::Json, Some(b'{')) => true,
-        (Encoding::ZiProto, Some(0x80..=0x8f | 0xde | 0xdf)) => true,
-        _ => false,
-    };
+    let map = matches!(
+        (encoding, out.get(start)),
+        (Encoding::Json, Some(b'{')) | (Encoding::ZiProto, Some(0x80..=0x8f | 0xde | 0xdf))
+    );
     if map {
         return Ok(());
     }

@@ -1,11 +1,11 @@
 //! What goes by serde: whole types that the direct path cannot do, and fields of other types.
 
 use bytes::BytesMut;
-use serde::Serialize;
 use serde::de::value::Error as Missing;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
 use super::mismatch::{Complaint, Mismatch};
+use super::probe::{ReadBySerde, WriteBySerde};
 use crate::error::{Code, Rejection};
 use crate::wire::{EncodeError, Encoding, Value, View, encode_map};
 
@@ -20,16 +20,12 @@ pub fn absent_by_serde<T: DeserializeOwned>() -> Option<T> {
 }
 
 /// Reads a whole packet.
-pub fn decode_by_serde<T: DeserializeOwned>(view: View<'_>) -> Result<T, Rejection> {
+pub fn decode_by_serde<T: ReadBySerde>(view: View<'_>) -> Result<T, Rejection> {
     view.deserialize().map_err(|error| reject(&error.to_string()))
 }
 
 /// Writes a whole packet.
-///
-/// # Errors
-///
-/// serde's, and that what it wrote is not a map.
-pub fn encode_by_serde<T: Serialize + ?Sized>(
+pub fn encode_by_serde<T: WriteBySerde>(
     value: &T,
     encoding: Encoding,
     out: &mut BytesMut,

@@ -5,24 +5,33 @@ use super::mismatch::Mismatch;
 use crate::error::{Code, Rejection};
 use crate::wire::{Value, View};
 
-/// Which slot the field at `position` belongs to; `usize::MAX` for none.
-///
-/// Packets mostly hold their fields in the order of the declaration, so that the name after the last one found is
-/// compared first; `expected` is where it stands in `names`.
+/// Whether the field at `position` is there and named `name`.
 #[inline]
-pub fn find(view: View<'_>, position: usize, names: &[(&str, usize)], expected: &mut usize) -> usize {
-    match names.get(*expected) {
-        Some((name, slot)) if view.key_is(position, name) => {
-            *expected += 1;
-            *slot
-        }
-        _ => search(view, position, names, expected),
-    }
+pub fn is_next(view: View<'_>, position: usize, name: &str) -> bool {
+    position < view.len() && view.key_is(position, name)
 }
 
+/// Reads the field `name` at `position`, and steps over it.
+#[inline]
+pub fn read_next<'a, T>(
+    view: View<'a>,
+    position: &mut usize,
+    name: &'static str,
+    read: impl FnOnce(Value<'a>) -> Result<T, Mismatch>,
+) -> Result<T, Rejection> {
+    let value = view.value(*position);
+    *position += 1;
+    read(value).map_err(|mismatch| mismatch.of(name))
+}
+
+/// Which slot the field at `position` belongs to; `usize::MAX` for none. `expected` is where in `names` the one after
+/// the last found stands, which is compared first.
 #[inline(never)]
-fn search(view: View<'_>, position: usize, names: &[(&str, usize)], expected: &mut usize) -> usize {
-    match names.iter().position(|(name, _)| view.key_is(position, name)) {
+pub fn find(view: View<'_>, position: usize, names: &[(&str, usize)], expected: &mut usize) -> usize {
+    let (earlier, later) = names.split_at((*expected).min(names.len()));
+    let here = |(name, _): &(&str, usize)| view.key_is(position, name);
+    let found = later.iter().position(here).map(|found| found + earlier.len());
+    match found.or_else(|| earlier.iter().position(here)) {
         Some(found) => {
             *expected = found + 1;
             names[found].1
@@ -31,13 +40,13 @@ fn search(view: View<'_>, position: usize, names: &[(&str, usize)], expected: &m
     }
 }
 
-/// Reads the field `name` at `position` into its slot.
-#[inline]
+/// Reads the field `name` at `position` into its slot, which must be empty.
+#[inline(never)]
 pub fn fill<'a, T>(
     slot: &mut Option<T>,
-    name: &'static str,
     view: View<'a>,
     position: usize,
+    name: &'static str,
     read: impl FnOnce(Value<'a>) -> Result<T, Mismatch>,
 ) -> Result<(), Rejection> {
     if slot.is_some() {

@@ -1,8 +1,7 @@
 use bytes::{BufMut, BytesMut};
 use serde_json::{Map, Value};
 
-use super::by_serde::encode_by_serde;
-use crate::wire::{EncodeError, Encoding, write_ziproto_map_header};
+use crate::wire::{EncodeError, Encoding, encode_map, write_ziproto_map_header};
 
 /// What can be written as a packet's payload: a map.
 ///
@@ -35,8 +34,8 @@ pub trait EncodePacket {
     ///
     /// # Errors
     ///
-    /// The value is no map, or holds what the encoding cannot say, such as NaN in JSON (protocol V2, rule 8). Part of
-    /// the payload may then be in `out` already; who gave it cuts it off.
+    /// The value is no map, or holds what the encoding cannot say, such as NaN in JSON (protocol V2, rule 8). `out` is
+    /// then as it was.
     fn encode_packet(&self, encoding: Encoding, out: &mut BytesMut) -> Result<(), EncodeError>;
 
     /// The payload, where it is already written in that encoding.
@@ -59,15 +58,25 @@ impl<T: EncodePacket + ?Sized> EncodePacket for &T {
 
 impl EncodePacket for Map<String, Value> {
     fn encode_packet(&self, encoding: Encoding, out: &mut BytesMut) -> Result<(), EncodeError> {
-        encode_by_serde(self, encoding, out)
+        encode_map(self, encoding, out)
     }
 }
 
 /// Maps alone; any other value is an error.
 impl EncodePacket for Value {
     fn encode_packet(&self, encoding: Encoding, out: &mut BytesMut) -> Result<(), EncodeError> {
-        encode_by_serde(self, encoding, out)
+        encode_map(self, encoding, out)
     }
+}
+
+/// Appends what `write` writes, or nothing where it fails.
+#[inline]
+pub fn write_whole(
+    out: &mut BytesMut,
+    write: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    let start = out.len();
+    write(out).inspect_err(|_| out.truncate(start))
 }
 
 /// Ends a JSON map that began at `start`. Each key brought a comma in front: the first becomes the map's brace.

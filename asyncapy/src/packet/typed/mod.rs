@@ -30,10 +30,10 @@ pub use schema::PacketSchema;
 #[doc(hidden)]
 pub mod derived {
     pub use super::by_serde::{absent_by_serde, decode_by_serde, encode_by_serde, read_by_serde};
-    pub use super::decode::{fill, find, missing_field, unknown_field};
-    pub use super::encode::{close_json, open_ziproto};
+    pub use super::decode::{fill, find, is_next, missing_field, read_next, unknown_field};
+    pub use super::encode::{close_json, open_ziproto, write_whole};
     pub use super::mismatch::Mismatch;
-    pub use super::probe::{BySerde, Plain, Probe};
+    pub use super::probe::{BySerde, Plain, Probe, ReadBySerde, WriteBySerde};
     #[cfg(feature = "spec")]
     pub use super::schema::{ObjectSchema, Schemaless, any_schema};
 }

@@ -52,6 +52,28 @@ impl<T> Probe<Option<T>> {
     pub const OPTIONAL: bool = true;
 }
 
+/// A type that serde can read; it is here for what the compiler says of one that it cannot.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from a packet",
+    label = "not readable",
+    note = "derive serde's `Deserialize` for it, or leave the field out with `#[serde(skip)]`"
+)]
+pub trait ReadBySerde: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> ReadBySerde for T {}
+
+/// A type that serde can write; see [`ReadBySerde`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be written to a packet",
+    label = "not writable",
+    note = "derive serde's `Serialize` for it, or leave the field out with `#[serde(skip)]`"
+)]
+pub trait WriteBySerde: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> WriteBySerde for T {}
+
 /// Fields of all types that are no [`FieldValue`].
 pub trait BySerde {
     /// The field's type.
@@ -63,7 +85,7 @@ pub trait BySerde {
     /// Reads the field.
     fn read(value: Value<'_>) -> Result<Self::Target, Mismatch>
     where
-        Self::Target: DeserializeOwned,
+        Self::Target: ReadBySerde,
     {
         read_by_serde(value)
     }
@@ -71,7 +93,7 @@ pub trait BySerde {
     /// The value of a field that is not there, if that may be.
     fn absent() -> Option<Self::Target>
     where
-        Self::Target: DeserializeOwned,
+        Self::Target: ReadBySerde,
     {
         absent_by_serde()
     }
@@ -79,7 +101,7 @@ pub trait BySerde {
     /// Appends the value in JSON.
     fn write_json(value: &Self::Target, out: &mut BytesMut) -> Result<(), EncodeError>
     where
-        Self::Target: Serialize,
+        Self::Target: WriteBySerde,
     {
         encode(value, Encoding::Json, out)
     }
@@ -87,7 +109,7 @@ pub trait BySerde {
     /// Appends the value in ZiProto.
     fn write_ziproto(value: &Self::Target, out: &mut BytesMut) -> Result<(), EncodeError>
     where
-        Self::Target: Serialize,
+        Self::Target: WriteBySerde,
     {
         encode(value, Encoding::ZiProto, out)
     }

@@ -53,13 +53,15 @@ impl<T> Schemaless for Probe<T> {}
 #[derive(Debug)]
 pub struct ObjectSchema {
     schema: Map<String, Value>,
+    /// The fields that have no property yet.
+    fields: std::slice::Iter<'static, Field>,
     properties: Map<String, Value>,
     required: Vec<Value>,
 }
 
 impl ObjectSchema {
-    /// An object without properties; `closed` if it allows none that are not named.
-    pub fn new(title: &str, description: &str, closed: bool) -> Self {
+    /// An object without properties; `closed` if it allows none but those of `fields`.
+    pub fn new(title: &str, description: &str, closed: bool, fields: &'static [Field]) -> Self {
         let mut schema = Map::new();
         schema.insert("title".to_owned(), title.into());
         if !description.is_empty() {
@@ -69,11 +71,12 @@ impl ObjectSchema {
         if closed {
             schema.insert("additionalProperties".to_owned(), false.into());
         }
-        Self { schema, properties: Map::new(), required: Vec::new() }
+        Self { schema, fields: fields.iter(), properties: Map::new(), required: Vec::new() }
     }
 
-    /// Adds a property.
-    pub fn property(&mut self, field: &Field, mut schema: Schema, description: &str) {
+    /// Adds the property of the next field.
+    pub fn property(&mut self, mut schema: Schema, description: &str) {
+        let Some(field) = self.fields.next() else { return };
         if !description.is_empty() {
             schema.insert("description".to_owned(), description.into());
         }

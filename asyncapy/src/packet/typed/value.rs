@@ -290,7 +290,8 @@ impl<T: FieldValue> FieldValue for Vec<T> {
             let bytes = value.as_bytes().and_then(T::list_from_bytes);
             return bytes.ok_or_else(|| Mismatch::new("a list", Kind::List, value));
         };
-        let mut list = Vec::new();
+        // The index has counted them: there are as many as ZiProto announces.
+        let mut list = Vec::with_capacity(elements.size_hint().0);
         for element in elements {
             match T::read(element) {
                 Ok(element) => list.push(element),

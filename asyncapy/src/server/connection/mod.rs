@@ -54,6 +54,8 @@ pub(crate) struct Connection {
     stuck_since: Option<Instant>,
     /// Whether a packet was finished since the clock was read.
     finished: bool,
+    /// Whether the stream has taken all output and not yet written it.
+    unflushed: bool,
 }
 
 /// Why a connection ends.
@@ -102,6 +104,7 @@ impl Connection {
             begun: None,
             stuck_since: None,
             finished: false,
+            unflushed: false,
         }
     }
 
@@ -239,7 +242,7 @@ impl Connection {
             scratch.buffers.lend_output(&mut self.output);
             outbox.drain_into(&mut self.output);
         }
-        if self.output.is_empty() {
+        if self.output.is_empty() && !self.unflushed {
             return Ok(());
         }
         debug!(part = "Response handler", "Sending response to client");
@@ -251,10 +254,18 @@ impl Connection {
             };
         }
         if self.output.is_empty() {
-            debug!(part = "Response handler", "Response sent");
-            self.stuck_since = None;
-            if let Poll::Ready(flushed) = self.stream.poll_flush(context) {
-                flushed?;
+            // Only TLS keeps something back; it must be asked again until it has written all.
+            match self.stream.poll_flush(context) {
+                Poll::Ready(flushed) => {
+                    flushed?;
+                    debug!(part = "Response handler", "Response sent");
+                    self.unflushed = false;
+                    self.stuck_since = None;
+                }
+                Poll::Pending => {
+                    self.unflushed = true;
+                    self.stuck_since.get_or_insert_with(Instant::now);
+                }
             }
         } else if self.output.len() < before || self.stuck_since.is_none() {
             self.stuck_since = Some(Instant::now());
@@ -334,6 +345,14 @@ impl Connection {
     /// Appends an error packet.
     fn fail(&mut self, code: &Code, encoding: Encoding) {
         error_packet::write(code, self.shared.framing, encoding, &mut self.output);
+    }
+}
+
+/// However it ends, a session does not stay behind.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.core().advance(Phase::Closing);
+        self.shared.sessions.leave(self.core());
     }
 }
 

@@ -1,36 +1,13 @@
 use super::string::{HIGH, stops, surrogates};
-use crate::wire::index::{Entry, KeyKind, Limits, PayloadError};
+use crate::wire::PayloadError;
+use crate::wire::fault::Fault;
+use crate::wire::index::{Entry, KeyKind, Limits};
 use crate::wire::value::{Kind, Shape};
 
 /// Checks a payload whole and notes its top-level fields.
 pub(crate) fn scan(payload: &[u8], limits: Limits, entries: &mut Vec<Entry>) -> Result<(), PayloadError> {
     let mut scanner = Scanner::new(payload, 0, limits);
-    if scanner.visible()? != b'{' {
-        return scanner.refuse("a map was expected");
-    }
-    scanner.count()?;
-    if scanner.limits.depth == 0 {
-        return Err(PayloadError::TooDeep);
-    }
-    scanner.at += 1;
-    if scanner.visible()? == b'}' {
-        scanner.at += 1;
-    } else {
-        loop {
-            entries.push(scanner.field()?);
-            match scanner.visible()? {
-                b',' => scanner.at += 1,
-                b'}' => break scanner.at += 1,
-                _ => return scanner.refuse("`,` or `}` was expected"),
-            }
-            scanner.visible()?;
-        }
-    }
-    scanner.blank();
-    if scanner.at != payload.len() {
-        return scanner.refuse("nothing was expected after the map");
-    }
-    scanner.check_utf8()
+    scanner.payload(entries).map_err(|fault| fault.at(scanner.at))
 }
 
 /// Reads JSON from the front, checking it as it goes: no recursion, no allocation.
@@ -49,9 +26,35 @@ impl<'a> Scanner<'a> {
         Self { bytes, at, limits, beyond_ascii: 0 }
     }
 
-    #[cold]
-    fn refuse<T>(&self, reason: &'static str) -> Result<T, PayloadError> {
-        Err(PayloadError::Malformed { offset: self.at, reason })
+    #[inline]
+    fn payload(&mut self, entries: &mut Vec<Entry>) -> Result<(), Fault> {
+        if self.visible()? != b'{' {
+            return Err(Fault::NoMap);
+        }
+        self.count()?;
+        if self.limits.depth == 0 {
+            return Err(Fault::TooDeep);
+        }
+        self.at += 1;
+        if self.visible()? == b'}' {
+            self.at += 1;
+        } else {
+            loop {
+                let entry = self.field()?;
+                entries.push(entry);
+                match self.visible()? {
+                    b',' => self.at += 1,
+                    b'}' => break self.at += 1,
+                    _ => return Err(Fault::MapGoesOn),
+                }
+                self.visible()?;
+            }
+        }
+        self.blank();
+        if self.at != self.bytes.len() {
+            return Err(Fault::Trailing);
+        }
+        self.check_utf8()
     }
 
     /// Skips white space.
@@ -64,30 +67,30 @@ impl<'a> Scanner<'a> {
 
     /// Skips white space; the byte after it, which is not consumed.
     #[inline]
-    pub(crate) fn visible(&mut self) -> Result<u8, PayloadError> {
+    pub(crate) fn visible(&mut self) -> Result<u8, Fault> {
         loop {
             match self.bytes.get(self.at) {
                 Some(&byte) if byte > b' ' => return Ok(byte),
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                Some(_) => return self.refuse("a control character"),
-                None => return self.refuse("the payload ends early"),
+                Some(_) => return Err(Fault::Control),
+                None => return Err(Fault::Early),
             }
         }
     }
 
     /// Counts a value.
     #[inline]
-    fn count(&mut self) -> Result<(), PayloadError> {
+    fn count(&mut self) -> Result<(), Fault> {
         match self.limits.nodes.checked_sub(1) {
             Some(left) => self.limits.nodes = left,
-            None => return Err(PayloadError::TooManyNodes),
+            None => return Err(Fault::TooManyNodes),
         }
         Ok(())
     }
 
     /// A top-level field, from its key's quote to its value's last byte.
     #[inline]
-    fn field(&mut self) -> Result<Entry, PayloadError> {
+    fn field(&mut self) -> Result<Entry, Fault> {
         let (key, text) = self.key()?;
         let start = self.at;
         let shape = self.value()?;
@@ -101,16 +104,16 @@ impl<'a> Scanner<'a> {
 
     /// A key, its colon and the space up to its value; where its text begins, and what it is like.
     #[inline]
-    pub(crate) fn key(&mut self) -> Result<(usize, Text), PayloadError> {
+    pub(crate) fn key(&mut self) -> Result<(usize, Text), Fault> {
         if self.bytes.get(self.at) != Some(&b'"') {
-            return self.refuse("a key was expected");
+            return Err(Fault::NoKey);
         }
         self.at += 1;
         let start = self.at;
         let escaped = self.string()?;
         let length = self.at - 1 - start;
         if self.visible()? != b':' {
-            return self.refuse("`:` was expected");
+            return Err(Fault::NoColon);
         }
         self.at += 1;
         self.visible()?;
@@ -119,7 +122,7 @@ impl<'a> Scanner<'a> {
 
     /// A value of any kind that begins here.
     #[inline]
-    pub(crate) fn value(&mut self) -> Result<Shape, PayloadError> {
+    pub(crate) fn value(&mut self) -> Result<Shape, Fault> {
         match self.bytes.get(self.at) {
             Some(b'{') => self.container(true).map(|()| Shape::new(Kind::Map)),
             Some(b'[') => self.container(false).map(|()| Shape::new(Kind::List)),
@@ -129,7 +132,7 @@ impl<'a> Scanner<'a> {
 
     /// A string, number or literal.
     #[inline]
-    pub(crate) fn scalar(&mut self) -> Result<Shape, PayloadError> {
+    pub(crate) fn scalar(&mut self) -> Result<Shape, Fault> {
         self.count()?;
         match self.bytes.get(self.at) {
             Some(b'"') => {
@@ -141,14 +144,14 @@ impl<'a> Scanner<'a> {
             Some(b't') => self.literal(b"true", Kind::Bool),
             Some(b'f') => self.literal(b"false", Kind::Bool),
             Some(b'n') => self.literal(b"null", Kind::Null),
-            _ => self.refuse("a value was expected"),
+            _ => Err(Fault::NoValue),
         }
     }
 
     #[inline]
-    fn literal(&mut self, text: &'static [u8], kind: Kind) -> Result<Shape, PayloadError> {
+    fn literal(&mut self, text: &'static [u8], kind: Kind) -> Result<Shape, Fault> {
         if !self.bytes[self.at..].starts_with(text) {
-            return self.refuse("a value was expected");
+            return Err(Fault::NoValue);
         }
         self.at += text.len();
         Ok(Shape::new(kind))
@@ -156,16 +159,16 @@ impl<'a> Scanner<'a> {
 
     /// The digits here; at least one.
     #[inline]
-    fn digits(&mut self) -> Result<(), PayloadError> {
+    fn digits(&mut self) -> Result<(), Fault> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
             self.at += 1;
         }
-        if self.at == start { self.refuse("a digit was expected") } else { Ok(()) }
+        if self.at == start { Err(Fault::NoDigit) } else { Ok(()) }
     }
 
     #[inline]
-    fn number(&mut self) -> Result<Kind, PayloadError> {
+    fn number(&mut self) -> Result<Kind, Fault> {
         if self.bytes[self.at] == b'-' {
             self.at += 1;
         }
@@ -193,53 +196,61 @@ impl<'a> Scanner<'a> {
 
     /// The rest of a string and its closing quote; whether it has escapes.
     #[inline]
-    fn string(&mut self) -> Result<bool, PayloadError> {
+    fn string(&mut self) -> Result<bool, Fault> {
         let mut escaped = false;
         loop {
-            while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
-                let word = u64::from_le_bytes(*chunk);
-                let stops = stops(word);
-                self.beyond_ascii |= word & HIGH;
-                if stops != 0 {
-                    self.at += (stops.trailing_zeros() / 8) as usize;
-                    break;
+            let byte = match self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
+                Some(chunk) => {
+                    let word = u64::from_le_bytes(*chunk);
+                    let stops = stops(word);
+                    self.beyond_ascii |= word & HIGH;
+                    if stops == 0 {
+                        self.at += 8;
+                        continue;
+                    }
+                    let first = stops.trailing_zeros() & !7;
+                    self.at += (first / 8) as usize;
+                    (word >> first) as u8
                 }
-                self.at += 8;
-            }
-            match self.bytes.get(self.at) {
-                Some(b'"') => {
+                None => match self.bytes.get(self.at) {
+                    Some(&byte) => byte,
+                    None => return Err(Fault::Unclosed),
+                },
+            };
+            match byte {
+                b'"' => {
                     self.at += 1;
                     return Ok(escaped);
                 }
-                Some(b'\\') => {
+                b'\\' => {
                     escaped = true;
                     self.escape()?;
                 }
-                Some(0..0x20) => return self.refuse("a control character in a string"),
-                Some(&byte) => {
+                0..0x20 => return Err(Fault::ControlInText),
+                // Fewer than eight bytes are left.
+                byte => {
                     self.beyond_ascii |= u64::from(byte & 0x80);
                     self.at += 1;
                 }
-                None => return self.refuse("a string does not end"),
             }
         }
     }
 
     /// An escape, from its backslash on.
-    fn escape(&mut self) -> Result<(), PayloadError> {
+    fn escape(&mut self) -> Result<(), Fault> {
         match self.bytes.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
             Some(b'u') => match surrogates(&self.bytes[self.at..]) {
                 Some((_, length)) => self.at += length,
-                None => return self.refuse("an escape that is no character"),
+                None => return Err(Fault::NoCharacter),
             },
-            _ => return self.refuse("an unknown escape"),
+            _ => return Err(Fault::Escape),
         }
         Ok(())
     }
 
     /// A map or a list and all that is in it.
-    fn container(&mut self, map: bool) -> Result<(), PayloadError> {
+    fn container(&mut self, map: bool) -> Result<(), Fault> {
         // A bit a level, innermost lowest: whether it is a map. `Limits` allows fewer levels than there are bits.
         let mut maps = 0u128;
         let mut depth = 1u16;
@@ -249,7 +260,7 @@ impl<'a> Scanner<'a> {
                 self.count()?;
                 depth += 1;
                 if depth > self.limits.depth {
-                    return Err(PayloadError::TooDeep);
+                    return Err(Fault::TooDeep);
                 }
                 maps = maps << 1 | u128::from(map);
                 self.at += 1;
@@ -284,11 +295,7 @@ impl<'a> Scanner<'a> {
                     b'}' if map => {}
                     b']' if !map => {}
                     _ => {
-                        return self.refuse(if map {
-                            "`,` or `}` was expected"
-                        } else {
-                            "`,` or `]` was expected"
-                        });
+                        return Err(if map { Fault::MapGoesOn } else { Fault::ListGoesOn });
                     }
                 }
                 self.at += 1;
@@ -303,16 +310,14 @@ impl<'a> Scanner<'a> {
 
     /// Checks the encoding of the whole payload, if there is anything to check.
     #[inline]
-    fn check_utf8(&self) -> Result<(), PayloadError> {
+    fn check_utf8(&mut self) -> Result<(), Fault> {
         if self.beyond_ascii == 0 {
             return Ok(());
         }
-        match std::str::from_utf8(self.bytes) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                Err(PayloadError::Malformed { offset: error.valid_up_to(), reason: "a string is not UTF-8" })
-            }
-        }
+        std::str::from_utf8(self.bytes).map(|_| ()).map_err(|error| {
+            self.at = error.valid_up_to();
+            Fault::Utf8
+        })
     }
 }
 

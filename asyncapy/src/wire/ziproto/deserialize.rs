@@ -26,9 +26,38 @@ fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
 impl<'de> Reader<'de> {
     #[inline]
     fn token(&mut self) -> Result<Token<'de>, DecodeError> {
-        let (token, next) = read(self.bytes, self.at).map_err(DecodeError::new)?;
+        let (token, next) = read(self.bytes, self.at).map_err(|fault| DecodeError::new(fault.reason()))?;
         self.at = next;
         Ok(token)
+    }
+
+    /// Hands over a value, whatever it is.
+    fn visit<V: Visitor<'de>>(&mut self, token: Token<'de>, visitor: V) -> Result<V::Value, DecodeError> {
+        match token {
+            Token::Nil => visitor.visit_unit(),
+            Token::Bool(value) => visitor.visit_bool(value),
+            Token::Unsigned(number) => visitor.visit_u64(number),
+            Token::Negative(number) => visitor.visit_i64(number),
+            Token::Float(number) => visitor.visit_f64(number),
+            Token::Text(bytes) => visitor.visit_borrowed_str(text(bytes)?),
+            Token::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Token::List(left) => self.list(left, visitor),
+            Token::Map(left) => self.map(left, visitor),
+        }
+    }
+
+    #[inline]
+    fn list<V: Visitor<'de>>(&mut self, left: u32, visitor: V) -> Result<V::Value, DecodeError> {
+        let mut items = Items { reader: self, left };
+        let value = visitor.visit_seq(&mut items)?;
+        items.finish(value)
+    }
+
+    #[inline]
+    fn map<V: Visitor<'de>>(&mut self, left: u32, visitor: V) -> Result<V::Value, DecodeError> {
+        let mut items = Items { reader: self, left };
+        let value = visitor.visit_map(&mut items)?;
+        items.finish(value)
     }
 
     #[inline]
@@ -37,30 +66,49 @@ impl<'de> Reader<'de> {
     }
 }
 
+/// Takes the token that is asked for the short way; any other is left to the visitor, which says what is wrong.
+macro_rules! direct {
+    ($($method:ident: $token:ident => |$reader:ident, $inner:ident, $visitor:ident| $visit:expr;)*) => {
+        $(#[inline]
+        fn $method<V: Visitor<'de>>(self, $visitor: V) -> Result<V::Value, DecodeError> {
+            let $reader = self;
+            match $reader.token()? {
+                Token::$token($inner) => $visit,
+                token => $reader.visit(token, $visitor),
+            }
+        })*
+    };
+}
+
 impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     type Error = DecodeError;
 
-    #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.token()? {
-            Token::Nil => visitor.visit_unit(),
-            Token::Bool(value) => visitor.visit_bool(value),
-            Token::Unsigned(number) => visitor.visit_u64(number),
-            Token::Negative(number) => visitor.visit_i64(number),
-            Token::Float(number) => visitor.visit_f64(number),
-            Token::Text(bytes) => visitor.visit_borrowed_str(text(bytes)?),
-            Token::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
-            Token::List(left) => {
-                let mut items = Items { reader: self, left };
-                let value = visitor.visit_seq(&mut items)?;
-                items.finish(value)
-            }
-            Token::Map(left) => {
-                let mut items = Items { reader: self, left };
-                let value = visitor.visit_map(&mut items)?;
-                items.finish(value)
-            }
-        }
+        let token = self.token()?;
+        self.visit(token, visitor)
+    }
+
+    direct! {
+        deserialize_u8: Unsigned => |reader, number, visitor| visitor.visit_u64(number);
+        deserialize_u16: Unsigned => |reader, number, visitor| visitor.visit_u64(number);
+        deserialize_u32: Unsigned => |reader, number, visitor| visitor.visit_u64(number);
+        deserialize_u64: Unsigned => |reader, number, visitor| visitor.visit_u64(number);
+        deserialize_f64: Float => |reader, number, visitor| visitor.visit_f64(number);
+        deserialize_bool: Bool => |reader, value, visitor| visitor.visit_bool(value);
+        deserialize_str: Text => |reader, bytes, visitor| visitor.visit_borrowed_str(text(bytes)?);
+        deserialize_string: Text => |reader, bytes, visitor| visitor.visit_borrowed_str(text(bytes)?);
+        deserialize_map: Map => |reader, left, visitor| reader.map(left, visitor);
+        deserialize_seq: List => |reader, left, visitor| reader.list(left, visitor);
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.deserialize_map(visitor)
     }
 
     #[inline]
@@ -104,8 +152,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier
+        i8 i16 i32 i64 i128 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct identifier
     }
 }
 

@@ -1,5 +1,7 @@
 use super::token::{Token, read};
-use crate::wire::index::{Entry, KeyKind, Limits, PayloadError};
+use crate::wire::PayloadError;
+use crate::wire::fault::Fault;
+use crate::wire::index::{Entry, KeyKind, Limits};
 use crate::wire::value::{Kind, Shape};
 
 /// A list or a map that is being read: what is left of it, and whether pairs or values.
@@ -18,54 +20,12 @@ pub(crate) fn scan(
 ) -> Result<(), PayloadError> {
     levels.clear();
     let mut scanner = Scanner { bytes: payload, at: 0, limits, levels };
-    let Token::Map(count) = scanner.token()? else { return refuse(0, "a map was expected") };
-    if scanner.limits.depth == 0 {
-        return Err(PayloadError::TooDeep);
-    }
-    scanner.count()?;
-    scanner.fits(count, true)?;
-    for _ in 0..count {
-        let start = scanner.at;
-        let token = scanner.token()?;
-        let (key, key_kind) = match token {
-            Token::Text(text) => {
-                check_utf8(text, scanner.at)?;
-                ((scanner.at - text.len()) as u32, KeyKind::Plain)
-            }
-            Token::Unsigned(_) | Token::Negative(_) | Token::Bool(_) | Token::Nil => {
-                (start as u32, KeyKind::Other)
-            }
-            _ => return refuse(start, BAD_KEY),
-        };
-        let value = scanner.at;
-        let kind = scanner.value()?;
-        entries.push(Entry {
-            key: (key, value as u32),
-            value: (value as u32, scanner.at as u32),
-            key_kind,
-            shape: Shape::new(kind),
-        });
-    }
-    if scanner.at != payload.len() {
-        return refuse(scanner.at, "nothing was expected after the map");
-    }
-    Ok(())
+    scanner.payload(entries).map_err(|fault| fault.at(scanner.at))
 }
 
-const BAD_KEY: &str = "a key must be a string, an integer, a boolean or nil";
-
-#[cold]
-fn refuse<T>(offset: usize, reason: &'static str) -> Result<T, PayloadError> {
-    Err(PayloadError::Malformed { offset, reason })
-}
-
-/// Checks a string that ends at `end`.
 #[inline(always)]
-fn check_utf8(text: &[u8], end: usize) -> Result<(), PayloadError> {
-    if is_ascii(text) || std::str::from_utf8(text).is_ok() {
-        return Ok(());
-    }
-    refuse(end - text.len(), "a string is not UTF-8")
+fn check_utf8(text: &[u8]) -> Result<(), Fault> {
+    if is_ascii(text) || std::str::from_utf8(text).is_ok() { Ok(()) } else { Err(Fault::Utf8) }
 }
 
 /// Most strings are ASCII, and short.
@@ -89,53 +49,81 @@ struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    #[inline(always)]
-    fn token(&mut self) -> Result<Token<'a>, PayloadError> {
-        match read(self.bytes, self.at) {
-            Ok((token, next)) => {
-                self.at = next;
-                Ok(token)
-            }
-            Err(reason) => refuse(self.at, reason),
+    #[inline]
+    fn payload(&mut self, entries: &mut Vec<Entry>) -> Result<(), Fault> {
+        let Token::Map(count) = self.token()? else { return Err(Fault::NoMap) };
+        if self.limits.depth == 0 {
+            return Err(Fault::TooDeep);
         }
+        self.count()?;
+        self.fits(count, true)?;
+        for _ in 0..count {
+            let start = self.at;
+            let (key, key_kind) = match self.token()? {
+                Token::Text(text) => {
+                    check_utf8(text)?;
+                    (self.at - text.len(), KeyKind::Plain)
+                }
+                Token::Unsigned(_) | Token::Negative(_) | Token::Bool(_) | Token::Nil => {
+                    (start, KeyKind::Other)
+                }
+                _ => return Err(Fault::BadKey),
+            };
+            let value = self.at;
+            let kind = self.value()?;
+            entries.push(Entry {
+                key: (key as u32, value as u32),
+                value: (value as u32, self.at as u32),
+                key_kind,
+                shape: Shape::new(kind),
+            });
+        }
+        if self.at == self.bytes.len() { Ok(()) } else { Err(Fault::Trailing) }
+    }
+
+    #[inline(always)]
+    fn token(&mut self) -> Result<Token<'a>, Fault> {
+        let (token, next) = read(self.bytes, self.at)?;
+        self.at = next;
+        Ok(token)
     }
 
     #[inline]
-    fn count(&mut self) -> Result<(), PayloadError> {
+    fn count(&mut self) -> Result<(), Fault> {
         match self.limits.nodes.checked_sub(1) {
             Some(left) => self.limits.nodes = left,
-            None => return Err(PayloadError::TooManyNodes),
+            None => return Err(Fault::TooManyNodes),
         }
         Ok(())
     }
 
     /// Whether so many values or pairs could stand in the bytes that are left: each takes at least one byte or two.
     #[inline]
-    fn fits(&self, count: u32, map: bool) -> Result<(), PayloadError> {
+    fn fits(&self, count: u32, map: bool) -> Result<(), Fault> {
         let left = (self.bytes.len() - self.at) as u64;
         if u64::from(count) << u8::from(map) > left {
-            return refuse(self.at, "a length that the payload cannot hold");
+            return Err(Fault::Length);
         }
         Ok(())
     }
 
     /// A value and all that is in it.
     #[inline]
-    fn value(&mut self) -> Result<Kind, PayloadError> {
+    fn value(&mut self) -> Result<Kind, Fault> {
         self.count()?;
         match self.token()? {
             Token::List(count) => self.container(Level { left: count, map: false }).map(|()| Kind::List),
             Token::Map(count) => self.container(Level { left: count, map: true }).map(|()| Kind::Map),
-            Token::Text(text) => check_utf8(text, self.at).map(|()| Kind::Text),
+            Token::Text(text) => check_utf8(text).map(|()| Kind::Text),
             token => Ok(token.kind()),
         }
     }
 
     /// What is in a list or a map whose header was read.
-    fn container(&mut self, mut level: Level) -> Result<(), PayloadError> {
+    fn container(&mut self, mut level: Level) -> Result<(), Fault> {
         self.fits(level.left, level.map)?;
         if self.limits.depth < 2 {
-            return Err(PayloadError::TooDeep);
+            return Err(Fault::TooDeep);
         }
         loop {
             while level.left == 0 {
@@ -146,17 +134,16 @@ impl<'a> Scanner<'a> {
             }
             level.left -= 1;
             if level.map {
-                let start = self.at;
                 match self.token()? {
-                    Token::Text(text) => check_utf8(text, self.at)?,
+                    Token::Text(text) => check_utf8(text)?,
                     Token::Unsigned(_) | Token::Negative(_) | Token::Bool(_) | Token::Nil => {}
-                    _ => return refuse(start, BAD_KEY),
+                    _ => return Err(Fault::BadKey),
                 }
             }
             self.count()?;
             let inner = match self.token()? {
                 Token::Text(text) => {
-                    check_utf8(text, self.at)?;
+                    check_utf8(text)?;
                     continue;
                 }
                 Token::List(left) => Level { left, map: false },
@@ -166,7 +153,7 @@ impl<'a> Scanner<'a> {
             self.fits(inner.left, inner.map)?;
             // The payload's map and the container that this function began with are not among the levels.
             if self.levels.len() + 3 > usize::from(self.limits.depth) {
-                return Err(PayloadError::TooDeep);
+                return Err(Fault::TooDeep);
             }
             self.levels.push(level);
             level = inner;

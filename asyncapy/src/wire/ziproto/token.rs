@@ -1,3 +1,5 @@
+use crate::wire::fault::Fault;
+
 /// A value's first bytes, and the rest of it where it is no list and no map.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Token<'a> {
@@ -21,16 +23,15 @@ pub(crate) enum Token<'a> {
 /// # Errors
 /// What is wrong with the bytes here: they end early, or the type is none of ZiProto's.
 #[inline(always)]
-pub(crate) fn read(bytes: &[u8], at: usize) -> Result<(Token<'_>, usize), &'static str> {
-    const EARLY: &str = "the payload ends early";
-    let Some(&marker) = bytes.get(at) else { return Err(EARLY) };
+pub(crate) fn read(bytes: &[u8], at: usize) -> Result<(Token<'_>, usize), Fault> {
+    let Some(&marker) = bytes.get(at) else { return Err(Fault::Early) };
     let at = at + 1;
     macro_rules! int {
         ($int:ty) => {{
             const SIZE: usize = size_of::<$int>();
             match bytes.get(at..).and_then(<[u8]>::first_chunk::<SIZE>) {
                 Some(chunk) => (<$int>::from_be_bytes(*chunk), at + SIZE),
-                None => return Err(EARLY),
+                None => return Err(Fault::Early),
             }
         }};
     }
@@ -53,7 +54,7 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<(Token<'_>, usize), &'stat
             let (length, at): (_, usize) = $length;
             match at.checked_add(length as usize).and_then(|end| Some((bytes.get(at..end)?, end))) {
                 Some((span, end)) => Ok((Token::$kind(span), end)),
-                None => Err(EARLY),
+                None => Err(Fault::Early),
             }
         }};
     }
@@ -98,8 +99,8 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<(Token<'_>, usize), &'stat
         0xde => count!(Map, u16),
         0xdf => count!(Map, u32),
         0xe0..=0xff => Ok((Token::Negative((marker as i8).into()), at)),
-        0xc1 => Err("the byte c1 begins no value"),
-        0xc7..=0xc9 | 0xd4..=0xd8 => Err("ext types are not part of ZiProto"),
+        0xc1 => Err(Fault::C1),
+        0xc7..=0xc9 | 0xd4..=0xd8 => Err(Fault::Ext),
     }
 }
 

@@ -3,24 +3,19 @@ use asyncapy::prelude::*;
 
 use std::rc::Rc;
 
-#[derive(Packet)]
-struct Welcome {
-    name: Name,
-}
+use asyncapy::handler::{Flow, IntoReply, Reply};
 
-#[derive(Serialize, Deserialize)]
-#[serde(from = "String")]
-struct Name(#[serde(skip)] Option<Rc<str>>);
+struct Shared(Rc<str>);
 
-impl From<String> for Name {
-    fn from(name: String) -> Self {
-        Name(Some(name.into()))
+impl IntoReply for Shared {
+    fn into_reply(self, reply: &mut Reply<'_>) -> Flow {
+        Flow::Continue
     }
 }
 
 #[handler]
-fn welcome(client: Client) -> Option<Welcome> {
-    None
+fn shared(client: Client) -> Shared {
+    Shared(Rc::from("ann"))
 }
 
 fn main() {}

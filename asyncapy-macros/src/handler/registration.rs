@@ -143,10 +143,12 @@ fn build(function: &Function, private: &TokenStream) -> TokenStream {
         let call = quote_spanned!(site=> #private::blocking(move || #name(#(#values),*)));
         respan(call, name.span(), name.span())
     };
+    let call = respan(quote!(::core::result::Result::Ok(#call)), name.span(), name.span());
     // The places of the type arguments are where the compiler complains of the function, of a future that cannot be
     // sent and of a reply that is none.
     let future = Ident::new("_", name.span());
     let reply = match &function.output {
+        ReturnType::Type(_, ty) if can_be_named(ty.to_token_stream()) => ty.to_token_stream(),
         ReturnType::Type(_, ty) => spanned_like(quote!(_), ty),
         ReturnType::Default => quote_spanned!(name.span()=> _),
     };
@@ -160,9 +162,19 @@ fn build(function: &Function, private: &TokenStream) -> TokenStream {
         #private::handler::<_, #future, #reply>(|#request| {
             #by_serde
             #(#extractions)*
-            ::core::result::Result::Ok(#call)
+            #call
         })
     }
+}
+
+/// Whether a returned type can stand elsewhere: not if it has an `impl` or a `!` in it.
+fn can_be_named(ty: TokenStream) -> bool {
+    ty.into_iter().all(|token| match token {
+        TokenTree::Ident(ident) => ident != "impl",
+        TokenTree::Punct(punct) => punct.as_char() != '!',
+        TokenTree::Group(group) => can_be_named(group.stream()),
+        TokenTree::Literal(_) => true,
+    })
 }
 
 /// The field of an argument with `#[field]`.
@@ -179,7 +191,7 @@ fn take_field(argument: &Argument, field: &PacketField, private: &TokenStream) -
         quote!(#open #probe #ty #close #colons #what)
     };
     let (read, absent) = (reader("read"), reader("absent"));
-    match &field.default {
+    let call = match &field.default {
         FieldDefault::None => {
             quote_spanned!(site=> #private::field(__request, #name, #read, #absent))
         }
@@ -191,7 +203,8 @@ fn take_field(argument: &Argument, field: &PacketField, private: &TokenStream) -
         FieldDefault::Expr(expr) => {
             quote_spanned!(site=> #private::field_or_else(__request, #name, #read, || -> #ty { #expr }))
         }
-    }
+    };
+    spanned_like(call, ty)
 }
 
 /// `<Type as Extract>`, so that a type that is no extractor is told at the type.

@@ -158,3 +158,90 @@ impl Outbox {
         self.room.notify_waiters();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    use super::*;
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Bell(AtomicUsize);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn write(bytes: &'static [u8]) -> impl FnMut(&mut BytesMut) -> Result<()> {
+        move |out| {
+            out.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_connection_that_runs_is_not_woken() {
+        let outbox = Outbox::new(10, 20);
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(bell.clone());
+
+        assert!(!outbox.poll_filled(&waker));
+        outbox.try_send(write(b"ab")).unwrap();
+        assert_eq!(bell.0.load(Ordering::Relaxed), 1);
+        outbox.attended();
+        outbox.try_send(write(b"cd")).unwrap();
+        assert_eq!(bell.0.load(Ordering::Relaxed), 1, "it looks by itself");
+
+        let mut out = BytesMut::new();
+        assert!(outbox.poll_filled(&waker), "it must not wait now");
+        outbox.drain_into(&mut out);
+        assert_eq!(&out[..], b"abcd");
+        assert!(!outbox.is_filled() && !outbox.poll_filled(&waker));
+    }
+
+    #[tokio::test]
+    async fn senders_wait_for_room_above_the_soft_limit() {
+        let outbox = Arc::new(Outbox::new(3, 8));
+        outbox.send(write(b"abcd")).await.unwrap();
+        let waiting = tokio::spawn({
+            let outbox = outbox.clone();
+            async move { outbox.send(write(b"ef")).await }
+        });
+        tokio::task::yield_now().await;
+        outbox.try_send(write(b"ghijk")).unwrap();
+        assert!(matches!(outbox.try_send(write(b"l")), Err(Error::Overloaded)));
+        assert!(!waiting.is_finished());
+
+        let mut out = BytesMut::new();
+        outbox.drain_into(&mut out);
+        outbox.written(out.len());
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "it was taken, not written");
+        outbox.written(0);
+        waiting.await.unwrap().unwrap();
+        out.clear();
+        outbox.drain_into(&mut out);
+        assert_eq!(&out[..], b"ef");
+    }
+
+    #[tokio::test]
+    async fn closing_tells_those_who_wait() {
+        let outbox = Arc::new(Outbox::new(0, 8));
+        outbox.send(write(b"a")).await.unwrap();
+        let waiting = tokio::spawn({
+            let outbox = outbox.clone();
+            async move { outbox.send(write(b"b")).await }
+        });
+        tokio::task::yield_now().await;
+        outbox.close();
+        assert!(matches!(waiting.await.unwrap(), Err(Error::Closed)));
+        let mut out = BytesMut::new();
+        outbox.drain_into(&mut out);
+        assert_eq!(&out[..], b"a", "what was taken is still written");
+    }
+}

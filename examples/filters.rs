@@ -48,10 +48,13 @@ async fn main() -> Result<()> {
         client.send(&packet).await?;
         let reply = client.receive().await?;
         println!("{packet} -> {reply}");
-        assert_eq!(reply.get("error").map_or(reply["handler"].clone(), |_| reply["error"].clone()), match expected {
-            serde_json::Value::Object(map) => map["handler"].clone(),
-            code => code,
-        });
+        assert_eq!(
+            reply.get("error").map_or(reply["handler"].clone(), |_| reply["error"].clone()),
+            match expected {
+                serde_json::Value::Object(map) => map["handler"].clone(),
+                code => code,
+            }
+        );
     }
 
     // The filter was assigned to a variable, so that it can be changed.

@@ -21,7 +21,8 @@ async fn main() -> Result<()> {
     let tls = TlsServer::builder(Pem::text(server.certificate()), Pem::text(server.key()))
         .client_authority(Pem::text(authority.certificate()))
         .build()?;
-    let running = Server::builder().register(whoami).tls(tls).listen("tls://127.0.0.1:0").build()?.start().await?;
+    let running =
+        Server::builder().register(whoami).tls(tls).listen("tls://127.0.0.1:0").build()?.start().await?;
     let url = format!("tls://{}", running.local_addr().expect("a TCP listener"));
     println!("listening on {url}");
 

@@ -16,11 +16,11 @@ pub use std::format;
 pub use std::string::{String, ToString};
 
 // Annotated functions.
-pub use crate::handler::{Flow, IntoReply, Reply};
 pub use crate::dispatch::Registration;
 pub use crate::handler::checks;
 pub use crate::handler::field::{field, field_or_else};
 pub use crate::handler::{Extract, blocking, handler};
+pub use crate::handler::{Flow, IntoReply, Reply};
 pub use inventory;
 pub use std::time::Duration;
 

@@ -1,1 +1,3 @@
 //! The behaviour tests of asyncapy, one file a behaviour, in one binary.
+
+mod layers;

@@ -28,7 +28,9 @@ impl Routes {
     /// Adds all annotated functions of `module` and the modules inside it; the whole program's for an empty name.
     pub(crate) fn linked(&mut self, module: &str) {
         let inside = |path: &str| {
-            module.is_empty() || path == module || path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::"))
+            module.is_empty()
+                || path == module
+                || path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::"))
         };
         let mut found = false;
         for registration in linked().into_iter().filter(|registration| inside(registration.module)) {
@@ -145,7 +147,10 @@ impl Routes {
                 mistakes.push(format!("{}: {mistake}", route.info));
             }
             for missing in state.map_or_else(Vec::new, |state| requirements.missing(state)) {
-                mistakes.push(format!("{}: needs `State<{missing}>`, which was not given by `.state(..)`", route.info));
+                mistakes.push(format!(
+                    "{}: needs `State<{missing}>`, which was not given by `.state(..)`",
+                    route.info
+                ));
             }
             if route.timeout.unwrap_or(timeout).is_zero() {
                 mistakes.push(format!("{}: a timeout of zero lets nothing finish", route.info));

@@ -1,7 +1,7 @@
-use std::fmt;
-use std::sync::Arc;
 #[cfg(feature = "tls")]
 use crate::security::Identity;
+use std::fmt;
+use std::sync::Arc;
 
 use bytes::BytesMut;
 
@@ -103,7 +103,10 @@ impl Client {
 
     /// All sessions of the client's address, this one among them, oldest first.
     pub fn get_sessions(&self) -> Vec<Session> {
-        self.core.sessions.upgrade().map_or_else(Vec::new, |sessions| sessions.of_address(self.core.address.ip()))
+        self.core
+            .sessions
+            .upgrade()
+            .map_or_else(Vec::new, |sessions| sessions.of_address(self.core.address.ip()))
     }
 
     /// Who the client is by its TLS certificate; `None` without mutual TLS.

@@ -10,7 +10,12 @@ use crate::wire::{self, EncodeError, Encoding, Framing};
 ///
 /// A header too small for the message (1 byte counts to 255) gets the code alone; one too small even for that gets
 /// nothing, since there is no shorter error.
-pub(crate) fn write(failure: &(impl Failure + ?Sized), framing: Framing, encoding: Encoding, out: &mut BytesMut) {
+pub(crate) fn write(
+    failure: &(impl Failure + ?Sized),
+    framing: Framing,
+    encoding: Encoding,
+    out: &mut BytesMut,
+) {
     let code = failure.code();
     let message = failure.message();
     let field = failure.field();

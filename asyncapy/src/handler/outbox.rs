@@ -157,5 +157,4 @@ impl Outbox {
         self.lock().closed = true;
         self.room.notify_waiters();
     }
-
 }

@@ -31,7 +31,12 @@ pub enum Flow {
 }
 
 impl<'a> Reply<'a> {
-    pub(crate) fn new(out: &'a mut BytesMut, framing: Framing, encoding: Encoding, outbox: &'a Outbox) -> Self {
+    pub(crate) fn new(
+        out: &'a mut BytesMut,
+        framing: Framing,
+        encoding: Encoding,
+        outbox: &'a Outbox,
+    ) -> Self {
         let whole = out.len();
         Self { out, framing, encoding, outbox, whole }
     }

@@ -51,7 +51,8 @@ impl<'a> Request<'a> {
     pub fn packet(&self) -> &Packet {
         self.packet.get_or_init(|| {
             let payload = self.shared.cloned().unwrap_or_else(|| Bytes::copy_from_slice(self.view.payload()));
-            Packet::checked(payload, self.view.encoding()).with_origin(self.client.core().clone(), self.number)
+            Packet::checked(payload, self.view.encoding())
+                .with_origin(self.client.core().clone(), self.number)
         })
     }
 
@@ -63,6 +64,9 @@ impl<'a> Request<'a> {
 
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("client", self.client).field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Request")
+            .field("client", self.client)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
     }
 }

@@ -47,9 +47,9 @@ impl Sessions {
 
     pub(crate) fn of_address(&self, ip: Option<IpAddr>) -> Vec<Session> {
         let by_address = self.lock();
-        let mut sessions: Vec<_> = by_address.get(&ip).map_or_else(Vec::new, |of_address| {
-            of_address.values().cloned().map(Session::new).collect()
-        });
+        let mut sessions: Vec<_> = by_address
+            .get(&ip)
+            .map_or_else(Vec::new, |of_address| of_address.values().cloned().map(Session::new).collect());
         drop(by_address);
         sessions.sort_by_key(Session::started);
         sessions

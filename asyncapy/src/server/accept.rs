@@ -32,7 +32,9 @@ pub(crate) async fn accept(listener: Listener, shared: Arc<Shared>) {
                 pause = shared.limits.accept_backoff;
                 welcome(incoming, &shared);
             }
-            Err(error) if of_one_connection(&error) => debug!(%error, "A connection ended before it was accepted"),
+            Err(error) if of_one_connection(&error) => {
+                debug!(%error, "A connection ended before it was accepted")
+            }
             Err(error) => {
                 warn!(part = "Client handler", %error, "Connections cannot be accepted; the next try is in {pause:?}");
                 reserve.turn_one_away(&listener).await;

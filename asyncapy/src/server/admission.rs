@@ -77,9 +77,9 @@ impl Admission {
 
     /// Counts a connection in, or says no.
     fn enter(&self, address: Option<IpAddr>) -> bool {
-        let entered = self.open.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |open| {
-            (open < self.most).then_some(open + 1)
-        });
+        let entered = self
+            .open
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |open| (open < self.most).then_some(open + 1));
         if entered.is_err() {
             return false;
         }
@@ -140,9 +140,10 @@ impl Admitted {
         if shared.admission.enter(address) {
             return Ok(place(false));
         }
-        let refusing = shared.admission.refusing.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |refusing| {
-            (refusing < TELL).then_some(refusing + 1)
-        });
+        let refusing =
+            shared.admission.refusing.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |refusing| {
+                (refusing < TELL).then_some(refusing + 1)
+            });
         Err(refusing.is_ok().then(|| place(true)))
     }
 }

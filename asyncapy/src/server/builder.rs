@@ -130,7 +130,8 @@ impl Builder {
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         if !self.state.insert(value) {
             let at = Location::caller();
-            self.mistakes.push(format!("{at}: a state of type `{}` was given before", std::any::type_name::<T>()));
+            self.mistakes
+                .push(format!("{at}: a state of type `{}` was given before", std::any::type_name::<T>()));
         }
         self
     }
@@ -296,7 +297,8 @@ impl Builder {
     pub fn check(mut self) -> Result<()> {
         let mut mistakes = std::mem::take(&mut self.mistakes);
         mistakes.extend(self.settings.validate());
-        mistakes.extend(self.routes.build(None, self.settings.limits.handler_timeout).err().unwrap_or_default());
+        mistakes
+            .extend(self.routes.build(None, self.settings.limits.handler_timeout).err().unwrap_or_default());
         report(mistakes)
     }
 
@@ -315,6 +317,9 @@ impl Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("routes", &self.routes).field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("routes", &self.routes)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }

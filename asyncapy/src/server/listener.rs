@@ -62,9 +62,13 @@ impl Listener {
             #[cfg(unix)]
             Endpoint::Unix(path) => bind_unix(path).await,
             #[cfg(not(unix))]
-            Endpoint::Unix(_) => return Err(Error::Config(format!("{endpoint}: no UNIX sockets on this system"))),
+            Endpoint::Unix(_) => {
+                return Err(Error::Config(format!("{endpoint}: no UNIX sockets on this system")));
+            }
         };
-        bound.map_err(|error| Error::Io(io::Error::new(error.kind(), format!("cannot listen at {endpoint}: {error}"))))
+        bound.map_err(|error| {
+            Error::Io(io::Error::new(error.kind(), format!("cannot listen at {endpoint}: {error}")))
+        })
     }
 
     pub(crate) async fn accept(&self) -> io::Result<Incoming> {

@@ -107,8 +107,10 @@ impl Server {
         for endpoint in handle.endpoints() {
             info!(part = "API main", "Now serving at {endpoint}");
         }
-        let accepting =
-            listeners.into_iter().map(|listener| tokio::spawn(accept(listener, self.shared.clone()))).collect();
+        let accepting = listeners
+            .into_iter()
+            .map(|listener| tokio::spawn(accept(listener, self.shared.clone())))
+            .collect();
         Ok(Running::new(handle, accepting, std::mem::take(&mut self.on_stop)))
     }
 

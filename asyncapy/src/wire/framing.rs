@@ -402,12 +402,13 @@ mod tests {
 
         out.truncate(6);
         let small = framing(4, ByteOrder::Little, 10);
-        assert!(small.encode(Encoding::Json, &mut out, write(9)).is_err());
         assert!(small.encode(Encoding::Json, &mut out, |_| Err(EncodeError::new("no"))).is_err());
         assert!(small.encode(Encoding::Json, &mut out, write(2)).is_err(), "two spaces are no map");
         assert_eq!(&out[..], b"before");
-        small.encode(Encoding::Json, &mut out, write(8)).unwrap();
-        assert_eq!(&out[6..12], [10, 0, 0, 0, 22, 0]);
+        // The limit is for what is received.
+        small.encode(Encoding::Json, &mut out, write(9)).unwrap();
+        assert_eq!(&out[6..12], [11, 0, 0, 0, 22, 0]);
+        assert_eq!(small.decode(&out[6..]), Err(FrameError::TooLarge { length: 11 }));
     }
 
     #[test]

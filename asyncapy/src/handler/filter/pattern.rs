@@ -35,10 +35,8 @@ impl Pattern {
         let (prefix, rest) = prefix(&hir);
         // Anchored in the syntax tree, since a pattern may hold flags and comments that text around it would break.
         let anchored = Hir::concat(vec![Hir::look(Look::Start), hir]).to_string();
-        let regex = RegexBuilder::new(&anchored)
-            .size_limit(MAX_SIZE)
-            .build()
-            .map_err(|error| error.to_string())?;
+        let regex =
+            RegexBuilder::new(&anchored).size_limit(MAX_SIZE).build().map_err(|error| error.to_string())?;
         Ok(Self { source: source.to_owned(), regex, prefix, rest })
     }
 

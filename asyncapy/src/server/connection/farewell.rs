@@ -25,12 +25,15 @@ impl Connection {
             return;
         }
         self.running = None;
-        let written = timeout_at(Instant::now() + self.shared.limits.write_stall, poll_fn(|context| {
-            self.poll_written(context)
-        }));
+        let written = timeout_at(
+            Instant::now() + self.shared.limits.write_stall,
+            poll_fn(|context| self.poll_written(context)),
+        );
         match written.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return debug!(part = "Client handler", %error, "The last replies were not written"),
+            Ok(Err(error)) => {
+                return debug!(part = "Client handler", %error, "The last replies were not written");
+            }
             Err(_) => return debug!(part = "Client handler", "The client does not read its last replies"),
         }
         if !matches!(end, End::PeerClosed) {

@@ -124,8 +124,12 @@ impl Connection {
         self.core().advance(Phase::Closing);
         self.shared.sessions.leave(self.core());
         match &end {
-            End::Stuck => warn!(part = "Client handler", code = %Code::ReaderTooSlow, "The client does not read"),
-            End::Protocol(code) => debug!(part = "Client handler", %code, "What the client sent is no packet"),
+            End::Stuck => {
+                warn!(part = "Client handler", code = %Code::ReaderTooSlow, "The client does not read")
+            }
+            End::Protocol(code) => {
+                debug!(part = "Client handler", %code, "What the client sent is no packet")
+            }
             End::Io(error) => debug!(part = "Client handler", %error, "The connection was closed abruptly"),
             other => debug!(part = "Client handler", reason = ?other, "Closing"),
         }
@@ -152,7 +156,12 @@ impl Connection {
         polled
     }
 
-    fn drive(&mut self, context: &mut Context<'_>, timer: &mut Timer<'_>, scratch: &mut Scratch) -> Poll<End> {
+    fn drive(
+        &mut self,
+        context: &mut Context<'_>,
+        timer: &mut Timer<'_>,
+        scratch: &mut Scratch,
+    ) -> Poll<End> {
         loop {
             let phase = self.core().phase();
             if phase == Phase::Cut {

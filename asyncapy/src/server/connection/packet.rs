@@ -98,7 +98,8 @@ impl Connection {
         loop {
             if let Some(handler) = running {
                 let mut reply = Reply::new(output, shared.framing, core.encoding(), &core.outbox);
-                let polled = catch_unwind(AssertUnwindSafe(|| handler.call.as_mut().poll(context, &mut reply)));
+                let polled =
+                    catch_unwind(AssertUnwindSafe(|| handler.call.as_mut().poll(context, &mut reply)));
                 let flow = match polled {
                     Ok(polled) => ready!(polled),
                     Err(panic) => panicked(&*panic, &mut reply, &shared.counters),
@@ -158,7 +159,8 @@ impl Connection {
                 Ok(Poll::Ready(flow)) => flow,
                 Ok(Poll::Pending) => {
                     let timeout = shared.table.route(route).timeout.unwrap_or(shared.limits.handler_timeout);
-                    let permit = packet.permit.take().or_else(|| shared.calls.clone().try_acquire_owned().ok());
+                    let permit =
+                        packet.permit.take().or_else(|| shared.calls.clone().try_acquire_owned().ok());
                     let deadline = Instant::now() + timeout;
                     *running = Some(Running { call, route, deadline, _permit: permit });
                     return Poll::Pending;
@@ -237,7 +239,8 @@ fn ends(flow: Flow, client: &crate::handler::Client, number: u64) -> bool {
 
 /// A panic costs one reply; the cause goes to the log.
 fn panicked(panic: &(dyn Any + Send), reply: &mut Reply<'_>, counters: &Counters) -> Flow {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     error!(part = "API Parser", panic = ?text.unwrap_or("no text"), "A handler panicked");
     Counters::add(&counters.panics, 1);
     reply.recover();

@@ -146,7 +146,8 @@ fn the_table_tells_names_kinds_and_needs() {
     let tags = Login::FIELDS[3];
     assert_eq!((tags.kind(), tags.is_required(), tags.is_nullable()), (FieldKind::Any, false, true));
     // The shape against which filters are checked has the same names.
-    let _ = |shape: <Renamed as TypedPacket>::Shape<()>| (shape.userName, shape.r#type, shape.colour, shape.read);
+    let _ =
+        |shape: <Renamed as TypedPacket>::Shape<()>| (shape.userName, shape.r#type, shape.colour, shape.read);
 }
 
 #[derive(crate::Packet, Debug, PartialEq)]

@@ -41,10 +41,4 @@ impl Mistakes {
     pub(crate) fn into_compile_errors(self) -> TokenStream {
         self.0.map(|error| error.to_compile_error()).unwrap_or_default()
     }
-
-    /// The messages, in the order they were found.
-    #[cfg(test)]
-    pub(crate) fn messages(&self) -> Vec<String> {
-        self.0.iter().flat_map(|all| all.clone().into_iter().map(|error| error.to_string())).collect()
-    }
 }

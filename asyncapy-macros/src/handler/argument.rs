@@ -166,10 +166,10 @@ fn owned(ty: &Type, mistakes: &mut Mistakes) {
     }
     match borrowed(ty.to_token_stream()) {
         Some((span, "impl")) => {
-            mistakes.at(span, "a handler cannot be generic: name the extractor instead of `impl`")
+            mistakes.at(span, "a handler cannot be generic: name the extractor instead of `impl`");
         }
         Some((span, _)) => {
-            mistakes.at(span, "an extractor owns its data: a handler cannot take what borrows")
+            mistakes.at(span, "an extractor owns its data: a handler cannot take what borrows");
         }
         None => {}
     }

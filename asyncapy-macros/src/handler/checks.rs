@@ -27,12 +27,12 @@ pub(crate) fn needed_fields(arguments: &Arguments, function: &Function, mistakes
         let Some(field) = &argument.field else { continue };
         let Some((kind, starts)) = number_or_bool(&argument.ty) else { continue };
         let Some(filtered) = filter.get(&field.name) else { continue };
-        if let (Some(pattern), Some(possible)) = (&filtered.pattern, filtered.starts) {
-            if !possible.meets(starts) {
-                let message =
-                    format!("the field `{}` is {kind}, and none begins as this pattern does", field.name);
-                mistakes.at(pattern.span(), format!("this handler can never run: {message}"));
-            }
+        if let (Some(pattern), Some(possible)) = (&filtered.pattern, filtered.starts)
+            && !possible.meets(starts)
+        {
+            let message =
+                format!("the field `{}` is {kind}, and none begins as this pattern does", field.name);
+            mistakes.at(pattern.span(), format!("this handler can never run: {message}"));
         }
     }
 }

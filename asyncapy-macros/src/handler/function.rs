@@ -153,7 +153,7 @@ fn first_paragraph(attributes: &[Attribute]) -> String {
         _ => None,
     });
     let text: Vec<String> = lines.collect();
-    let lines = text.iter().flat_map(|text| text.lines()).map(str::trim);
+    let lines = text.iter().flat_map(|text| text.split('\n')).map(str::trim);
     let paragraph: Vec<&str> =
         lines.skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty()).collect();
     paragraph.join(" ")

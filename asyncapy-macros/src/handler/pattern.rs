@@ -1,4 +1,4 @@
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use syn::{Error, LitStr, Result};
 
 /// The most a compiled pattern may take, in bytes: the same limit as at run time.
@@ -31,7 +31,9 @@ pub(crate) fn check(literal: &LitStr) -> Result<Starts> {
     if hir.properties().minimum_len().is_none() {
         return Err(wrong("this pattern can never match".to_owned()));
     }
-    regex::RegexBuilder::new(&text).size_limit(SIZE_LIMIT).build().map_err(|error| match error {
+    // Anchored in the syntax tree as at run time, so that both come to the same size.
+    let anchored = Hir::concat(vec![Hir::look(Look::Start), hir.clone()]).to_string();
+    regex::RegexBuilder::new(&anchored).size_limit(SIZE_LIMIT).build().map_err(|error| match error {
         regex::Error::CompiledTooBig(limit) => {
             wrong(format!("this pattern is too large: compiled it takes more than {limit} bytes"))
         }

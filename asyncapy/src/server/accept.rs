@@ -33,7 +33,7 @@ pub(crate) async fn accept(listener: Listener, shared: Arc<Shared>) {
                 welcome(incoming, &shared);
             }
             Err(error) if of_one_connection(&error) => {
-                debug!(%error, "A connection ended before it was accepted")
+                debug!(%error, "A connection ended before it was accepted");
             }
             Err(error) => {
                 warn!(part = "Client handler", %error, "Connections cannot be accepted; the next try is in {pause:?}");

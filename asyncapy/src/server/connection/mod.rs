@@ -125,10 +125,10 @@ impl Connection {
         self.shared.sessions.leave(self.core());
         match &end {
             End::Stuck => {
-                warn!(part = "Client handler", code = %Code::ReaderTooSlow, "The client does not read")
+                warn!(part = "Client handler", code = %Code::ReaderTooSlow, "The client does not read");
             }
             End::Protocol(code) => {
-                debug!(part = "Client handler", %code, "What the client sent is no packet")
+                debug!(part = "Client handler", %code, "What the client sent is no packet");
             }
             End::Io(error) => debug!(part = "Client handler", %error, "The connection was closed abruptly"),
             other => debug!(part = "Client handler", reason = ?other, "Closing"),

@@ -3,8 +3,10 @@
 
 mod encodings;
 mod fragmented_packets;
+mod groups;
 mod layers;
 mod malformed;
+mod replies;
 mod sessions;
 mod timeouts;
 mod vectors;

@@ -50,6 +50,8 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
+            // One mistake is one line.
+            Error::Build(mistakes) if mistakes.len() == 1 => Self::usage(mistakes.concat()),
             Error::Config(_) | Error::Build(_) | Error::Payload(_) | Error::TooLarge { .. } => Self::usage(error),
             _ => Self::failed(error),
         }

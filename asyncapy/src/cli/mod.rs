@@ -3,8 +3,15 @@
 //! One file a command, each with its arguments and its `run`:
 //!
 //! - `serve`: a demo server that echoes.
+//! - `keys`: the API keys of a server.
+//! - `cert`: an authority and certificates for development.
+//! - `handlers`: a list of handlers; [`describe`] prints those of a program of yours.
 
+mod cert;
 mod failure;
+mod fields;
+mod handlers;
+mod keys;
 mod output;
 mod serve;
 mod settings;
@@ -14,6 +21,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::failure::Failure;
+
+pub use self::handlers::{Handlers, describe};
 
 /// Packets over AsyncAProto, from the command line.
 #[derive(Parser)]
@@ -32,6 +41,8 @@ struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   asyncapy serve --echo --port 1500         serve packets on port 1500
+  asyncapy keys issue customer=acme         make an API key
+  asyncapy cert authority \"my machines\"     make an authority for TLS
 
 Exit codes: 0 it worked, 1 it did not, 2 the command line or the configuration is wrong, 3 the connection failed.
 `asyncapy COMMAND --help` shows more, with examples.";
@@ -39,6 +50,9 @@ Exit codes: 0 it worked, 1 it did not, 2 the command line or the configuration i
 #[derive(Subcommand)]
 enum Command {
     Serve(Box<serve::Arguments>),
+    Keys(keys::Arguments),
+    Cert(cert::Arguments),
+    Handlers(handlers::Arguments),
 }
 
 /// The command: reads the process's arguments, does what they say, tells how it went.
@@ -53,6 +67,9 @@ pub fn main() -> ExitCode {
     };
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Keys(arguments) => keys::run(arguments),
+        Command::Cert(arguments) => cert::run(&arguments),
+        Command::Handlers(arguments) => handlers::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -252,9 +252,10 @@ impl Builder {
     pub fn build(mut self) -> Result<Server> {
         let mut mistakes = std::mem::take(&mut self.mistakes);
         mistakes.extend(self.settings.validate());
+        let mut further = Vec::<Endpoint>::new();
         for endpoint in &self.settings.listeners {
             match endpoint.parse() {
-                Ok(endpoint) => self.endpoints.push(endpoint),
+                Ok(endpoint) => further.push(endpoint),
                 Err(error) => mistakes.push(error.to_string()),
             }
         }
@@ -283,6 +284,7 @@ impl Builder {
             shared: Arc::new(Shared::new(table, self.state, &self.settings)),
             endpoints: self.endpoints,
             default_endpoint,
+            further,
             #[cfg(feature = "tls")]
             tls: self.tls,
             on_start: self.on_start,

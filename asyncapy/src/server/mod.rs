@@ -20,7 +20,7 @@ mod running;
 mod server;
 mod settings;
 mod shared;
-mod signal;
+pub(crate) mod signal;
 mod stream;
 
 pub use builder::Builder;

@@ -33,6 +33,8 @@ pub struct Server {
     pub(super) endpoints: Vec<Endpoint>,
     /// Where to listen if no place was named: the `addr` and `port` of the settings.
     pub(super) default_endpoint: Endpoint,
+    /// Where to listen besides: the `listeners` of the settings.
+    pub(super) further: Vec<Endpoint>,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<TlsServer>,
     pub(super) on_start: Vec<Hook>,
@@ -74,6 +76,7 @@ impl Server {
         if self.endpoints.is_empty() {
             self.endpoints.push(self.default_endpoint.clone());
         }
+        self.endpoints.append(&mut self.further);
         self.launch().await
     }
 

@@ -78,11 +78,19 @@ impl Settings {
     /// # Errors
     /// [`Error::Config`] when the file cannot be read (it names the path), and with every mistake in both.
     pub fn load(path: Option<&Path>) -> Result<Self> {
-        Self::layered(path, std::env::vars_os().collect())
+        Self::default().load_over(path)
     }
 
-    fn layered(path: Option<&Path>, variables: Vec<(OsString, OsString)>) -> Result<Self> {
-        let mut draft = Draft::default();
+    /// As [`load`](Self::load), with these settings in the place of the defaults: for a program with defaults of its own.
+    ///
+    /// # Errors
+    /// Those of [`load`](Self::load).
+    pub fn load_over(self, path: Option<&Path>) -> Result<Self> {
+        self.layered(path, std::env::vars_os().collect())
+    }
+
+    fn layered(self, path: Option<&Path>, variables: Vec<(OsString, OsString)>) -> Result<Self> {
+        let mut draft = Draft::from(self);
         let named = variables.iter().find(|(name, value)| name == env::FILE && !value.is_empty());
         let named = named.map(|(_, value)| PathBuf::from(value));
         if let Some(path) = path.or(named.as_deref()) {

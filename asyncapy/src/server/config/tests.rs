@@ -260,7 +260,7 @@ fn the_environment_goes_before_the_file_and_the_file_before_the_defaults() {
 
     let environment =
         variables(&[("ASYNCAPY_PORT", "3"), ("PATH", "/bin"), ("ASYNCAPY_LOGGING_LEVEL", "debug")]);
-    let settings = Settings::layered(Some(&path), environment).unwrap();
+    let settings = Settings::default().layered(Some(&path), environment).unwrap();
     assert_eq!((settings.port, settings.limits.timeout), (3, Duration::from_secs(2)));
     assert_eq!(settings.logging.level, LogLevel::Debug);
     assert_eq!(settings.addr, "127.0.0.1");
@@ -272,9 +272,9 @@ fn a_variable_may_name_the_file() {
     let (one, two) =
         (folder.file("one.ini", "[AsyncAPY]\nport = 1\n"), folder.file("two.ini", "[AsyncAPY]\nport = 2\n"));
     let environment = || variables(&[("ASYNCAPY_CONFIG", one.to_str().unwrap())]);
-    assert_eq!(Settings::layered(None, environment()).unwrap().port, 1);
-    assert_eq!(Settings::layered(Some(&two), environment()).unwrap().port, 2);
-    assert_eq!(Settings::layered(None, variables(&[("ASYNCAPY_CONFIG", "")])).unwrap().port, 8081);
+    assert_eq!(Settings::default().layered(None, environment()).unwrap().port, 1);
+    assert_eq!(Settings::default().layered(Some(&two), environment()).unwrap().port, 2);
+    assert_eq!(Settings::default().layered(None, variables(&[("ASYNCAPY_CONFIG", "")])).unwrap().port, 8081);
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn mistakes_of_the_file_and_of_the_environment_are_told_together() {
     let path = folder.file("a.ini", "[AsyncAPY]\nport = x\noutput_hard = 100\n");
     let environment =
         variables(&[("ASYNCAPY_TIMEOUTS", "1"), ("ASYNCAPY_OUTPUT_SOFT", "200"), ("ASYNCAPY_BUF", "?")]);
-    let error = Settings::layered(Some(&path), environment).unwrap_err().to_string();
+    let error = Settings::default().layered(Some(&path), environment).unwrap_err().to_string();
     assert!(error.starts_with("configuration: 4 mistakes:"), "{error}");
     for part in [
         "a.ini:2: `port` is \"x\"",
@@ -300,7 +300,7 @@ fn mistakes_of_the_file_and_of_the_environment_are_told_together() {
 fn a_variable_that_is_no_text_is_named() {
     use std::os::unix::ffi::OsStringExt;
     let value = OsString::from_vec(vec![0xff]);
-    let error = Settings::layered(None, vec![("ASYNCAPY_ADDR".into(), value)]).unwrap_err().to_string();
+    let error = Settings::default().layered(None, vec![("ASYNCAPY_ADDR".into(), value)]).unwrap_err().to_string();
     assert_eq!(error, "configuration: environment variable ASYNCAPY_ADDR is not UTF-8");
 }
 

@@ -30,11 +30,19 @@ const VARIABLE: &str = "RUST_LOG";
 /// # Ok::<(), asyncapy::Error>(())
 /// ```
 pub fn init(settings: &LogSettings) -> Result<()> {
+    init_to(settings, std::io::stderr)
+}
+
+/// The same by way of a writer that leads to stderr, sooner or later.
+pub(crate) fn init_to<W>(settings: &LogSettings, writer: W) -> Result<()>
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
     let filter = match std::env::var(VARIABLE) {
         Ok(wish) if !wish.trim().is_empty() => filter_from(&wish)?,
         _ => EnvFilter::default().add_directive(threshold(settings.level).into()),
     };
-    let mut layer = layer(settings, std::io::stderr)?;
+    let mut layer = layer(settings, writer)?;
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     layer.format.colours = std::io::stderr().is_terminal() && !plain;
     tracing::subscriber::set_global_default(registry().with(filter).with(layer)).map_err(|_| {

@@ -23,6 +23,8 @@ mod settings;
 #[cfg(any(feature = "config", feature = "logging"))]
 pub(crate) mod template;
 
+#[cfg(feature = "cli")]
+pub(crate) use init::init_to;
 #[cfg(feature = "logging")]
 pub use init::{init, layer, subscriber};
 #[cfg(feature = "logging")]

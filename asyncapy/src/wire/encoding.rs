@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::framing::InvalidSetting;
+use super::InvalidSetting;
 
 /// How a payload is written: the Content-Encoding byte of a frame (protocol V2).
 ///

@@ -76,6 +76,7 @@
 pub mod __private;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod check;
 pub mod client;
 pub mod dispatch;
 pub mod error;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it should do")]
 
 mod encodings;
+mod filters;
 mod fragmented_packets;
 mod groups;
 mod layers;

@@ -33,7 +33,7 @@ pub(super) struct Link {
     byteorder: Settings,
 
     /// The longest reply
-    #[arg(long, value_name = "BYTES", default_value = "16 MiB", value_parser = |text: &str| read("max_packet_size", text))]
+    #[arg(long, value_name = "BYTES", default_value = "16MiB", value_parser = |text: &str| read("max_packet_size", text))]
     max_packet_size: Settings,
 
     /// The authority that the server's certificate must come from, PEM; without a scheme the URL is a tls:// one then

@@ -52,8 +52,8 @@ Examples:
   asyncapy keys issue customer=acme         make an API key
   asyncapy cert authority \"my machines\"     make an authority for TLS
 
-Exit codes: 0 it worked, 1 it did not, 2 the command line or the configuration is wrong, 3 the connection failed.
-`asyncapy COMMAND --help` shows more, with examples.";
+`asyncapy COMMAND --help` shows more examples, and the exit codes: 0 it worked,
+1 it did not, 2 the command line is wrong, 3 the connection failed.";
 
 #[derive(Subcommand)]
 enum Command {

@@ -47,13 +47,16 @@ pub(super) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  asyncapy send 127.0.0.1:8081 user=alice pin:=1234            {\"user\": \"alice\", \"pin\": 1234}
+  asyncapy send 127.0.0.1:8081 user=alice pin:=1234
   asyncapy send 127.0.0.1:8081 --json '{\"test\": 1}' --encoding ziproto
-  generate | asyncapy send unix:///run/api.sock -              a JSON map on stdin
+  generate | asyncapy send unix:///run/api.sock -
   asyncapy send tls://localhost:8081 --tls-ca certs/authority.pem test:=1
 
-Exit codes: 0 the server replied, 1 a reply is an error packet (it is printed all the same), 2 the command line is wrong,
-3 no connection, no reply in time, or something that is no packet.";
+Exit codes:
+  0  the server replied
+  1  a reply is an error packet; it is printed all the same
+  2  the command line is wrong
+  3  no connection, no reply in time, or something that is no packet";
 
 /// From this many bytes on, a packet takes long enough for something to move on the terminal.
 const LONG: usize = 4 << 20;

@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     requests: Option<u64>,
 
     /// What to send, a JSON map
-    #[arg(long, value_name = "JSON", default_value = r#"{"test": 1}"#)]
+    #[arg(long, value_name = "JSON", default_value = r#"{"test":1}"#)]
     payload: String,
 
     /// Print the result as JSON
@@ -51,11 +51,16 @@ pub(super) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   asyncapy serve --echo --log-level warning &
-  asyncapy bench 127.0.0.1:8081                                    8 connections with 8 in flight, for 5 s
-  asyncapy bench 127.0.0.1:8081 --connections 1 --in-flight 1      latency alone
-  asyncapy bench 127.0.0.1:8081 --requests 1000000 --encoding ziproto --payload '{\"user\": \"alice\"}'
+  asyncapy bench 127.0.0.1:8081
+  asyncapy bench 127.0.0.1:8081 --connections 1 --in-flight 1 --duration 10s
+  asyncapy bench 127.0.0.1:8081 --requests 1000000 --encoding ziproto \\
+      --payload '{\"user\": \"alice\"}'
 
-Exit codes: 0 all requests were answered, 1 some failed, 2 the command line is wrong, 3 no connection.";
+Exit codes:
+  0  all requests were answered
+  1  some failed
+  2  the command line is wrong
+  3  no connection";
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let wrong = |why: &dyn std::fmt::Display| Failure::usage(format!("--payload: {why}"));

@@ -394,7 +394,10 @@ fn send_prints_the_reply_and_says_by_its_exit_code_what_it_was() {
             &[&serving.address, "--json", "{\"b\": 1, \"a\": null}", "--encoding", "ziproto"],
             "{\"b\":1,\"a\":null}\n",
         ),
-        (&[&serving.address, "--json", "{}", "--raw"], "0000000416007b7d\n"),
+        (
+            &[&serving.address, "--json", "{\"a\": 1}", "--encoding", "ziproto", "--raw"],
+            "00000006160181a16101\n",
+        ),
         (&[&serving.address, "a=1", "--count", "0"], ""),
         (&[&format!("tcp://{}", serving.address), "a=1"], "{\"a\":\"1\"}\n"),
         (&[&format!("unix://{socket}"), "a=1"], "{\"a\":\"1\"}\n"),

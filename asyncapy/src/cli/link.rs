@@ -74,7 +74,11 @@ impl Link {
             builder = builder.tls(tls);
         }
         let url = endpoint.to_string();
-        builder.connect(&url).await.map_err(|error| Failure::connection(format!("{url}: {error}")))
+        builder.connect(&url).await.map_err(|error| {
+            let text = error.to_string();
+            // Some errors say where, some do not.
+            Failure::connection(if text.contains(&url) { text } else { format!("{url}: {text}") })
+        })
     }
 
     pub(super) fn encoding(&self) -> Encoding {

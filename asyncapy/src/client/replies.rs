@@ -151,3 +151,103 @@ impl Replies {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::wire::Encoding;
+
+    fn received(text: &'static str) -> Received {
+        Received { frame: Bytes::from_static(text.as_bytes()), payload: 0, encoding: Encoding::Json }
+    }
+
+    fn poll(replies: &mut Replies, ticket: Ticket) -> Option<Result<Received>> {
+        match replies.poll(ticket, &Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => None,
+        }
+    }
+
+    fn text(polled: Option<Result<Received>>) -> Bytes {
+        polled.unwrap().unwrap().frame
+    }
+
+    #[test]
+    fn replies_go_by_turns_and_those_given_up_keep_theirs() {
+        let mut replies = Replies::default();
+        let mut woken = Vec::new();
+        let later = Instant::now() + Duration::from_secs(1);
+        let tickets: Vec<_> = (0..4).map(|_| replies.join(later).unwrap()).collect();
+        assert!(poll(&mut replies, tickets[0]).is_none());
+        replies.give_up(tickets[1]);
+        for text in ["a", "b", "c"] {
+            assert!(replies.deliver(received(text), &mut woken).is_none());
+        }
+        assert_eq!(woken.len(), 1, "only the first had been polled");
+        // Taken in another order than they came.
+        assert_eq!(text(poll(&mut replies, tickets[2])), "c");
+        assert_eq!(text(poll(&mut replies, tickets[0])), "a");
+        assert!(poll(&mut replies, tickets[3]).is_none());
+        assert!(replies.deliver(received("d"), &mut woken).is_none());
+        assert_eq!(text(poll(&mut replies, tickets[3])), "d");
+        let unasked = replies.deliver(received("e"), &mut woken).unwrap();
+        assert_eq!(unasked.frame, "e");
+        assert_eq!((replies.free.len(), replies.slots.len()), (4, 4), "no place is lost");
+    }
+
+    #[test]
+    fn places_given_up_after_the_reply_are_free() {
+        let mut replies = Replies::default();
+        let ticket = replies.join(Instant::now()).unwrap();
+        assert!(replies.deliver(received("a"), &mut Vec::new()).is_none());
+        replies.give_up(ticket);
+        assert_eq!(replies.join(Instant::now()).unwrap(), ticket);
+        assert!(poll(&mut replies, ticket).is_none(), "the old reply is not the new one's");
+    }
+
+    #[test]
+    fn those_who_waited_too_long_are_told_and_keep_their_turn() {
+        let mut replies = Replies::default();
+        let mut woken = Vec::new();
+        let start = Instant::now();
+        let seconds = |count| start + Duration::from_secs(count);
+        let late = replies.join(seconds(1)).unwrap();
+        let good = replies.join(seconds(3)).unwrap();
+        assert_eq!(replies.deadline(), Some(seconds(1)));
+        replies.expire(seconds(2), &mut woken);
+        assert_eq!(replies.deadline(), Some(seconds(3)));
+        assert!(matches!(poll(&mut replies, late), Some(Err(Error::TimedOut))));
+        assert!(replies.deliver(received("late"), &mut woken).is_none());
+        assert_eq!(replies.deadline(), Some(seconds(3)));
+        assert!(replies.deliver(received("good"), &mut woken).is_none());
+        assert_eq!(text(poll(&mut replies, good)), "good");
+        assert_eq!(replies.deadline(), None);
+    }
+
+    #[test]
+    fn the_end_is_told_to_all_and_places_can_be_given_up_after_it() {
+        let mut replies = Replies::default();
+        let later = Instant::now() + Duration::from_secs(1);
+        let (first, second) = (replies.join(later).unwrap(), replies.join(later).unwrap());
+        replies.fail(|| Error::Closed, &mut Vec::new());
+        assert!(matches!(poll(&mut replies, first), Some(Err(Error::Closed))));
+        replies.give_up(second);
+        assert_eq!((replies.owed(), replies.free.len()), (0, 2));
+    }
+
+    #[test]
+    fn no_more_wait_than_allowed() {
+        let mut replies = Replies::default();
+        let later = Instant::now() + Duration::from_secs(1);
+        for _ in 0..MOST {
+            let ticket = replies.join(later).unwrap();
+            replies.give_up(ticket);
+        }
+        assert!(matches!(replies.join(later), Err(Error::Overloaded)));
+        assert_eq!(replies.slots.len(), 1, "given up places are used again");
+    }
+}

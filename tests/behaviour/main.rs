@@ -1,6 +1,7 @@
 //! The behaviour tests of asyncapy, one file a behaviour, in one binary.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it should do")]
 
+mod client;
 mod encodings;
 mod filters;
 mod fragmented_packets;

@@ -91,11 +91,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn open(directory: &Path) -> Result<Authority, Failure> {
     Authority::open(directory).map_err(|error| match error {
-        CertError::File { path, error } if error.kind() == std::io::ErrorKind::NotFound => Failure::failed(format!(
-            "{}: there is no authority; make one: asyncapy cert --dir {} authority NAME",
-            path.display(),
-            directory.display()
-        )),
+        CertError::File { path, error } if error.kind() == std::io::ErrorKind::NotFound => {
+            Failure::failed(format!(
+                "{}: there is no authority; make one: asyncapy cert --dir {} authority NAME",
+                path.display(),
+                directory.display()
+            ))
+        }
         error => error.into(),
     })
 }
@@ -104,7 +106,11 @@ fn save(issued: &Issued, arguments: &Arguments, name: &str) -> Result<(PathBuf, 
     if name == AUTHORITY {
         return Err(Failure::usage("the name `authority` is the authority's own; choose another"));
     }
-    let saved = if arguments.force { issued.save_over(&arguments.dir, name) } else { issued.save(&arguments.dir, name) };
+    let saved = if arguments.force {
+        issued.save_over(&arguments.dir, name)
+    } else {
+        issued.save(&arguments.dir, name)
+    };
     saved.map_err(|error| match error {
         CertError::Exists(path) => {
             Failure::failed(format!("{}: exists; --force takes its place", path.display()))

@@ -52,7 +52,9 @@ impl From<Error> for Failure {
         match error {
             // One mistake is one line.
             Error::Build(mistakes) if mistakes.len() == 1 => Self::usage(mistakes.concat()),
-            Error::Config(_) | Error::Build(_) | Error::Payload(_) | Error::TooLarge { .. } => Self::usage(error),
+            Error::Config(_) | Error::Build(_) | Error::Payload(_) | Error::TooLarge { .. } => {
+                Self::usage(error)
+            }
             _ => Self::failed(error),
         }
     }

@@ -29,7 +29,9 @@ Examples:
 pub(super) fn run(_: &Arguments) -> Result<(), Failure> {
     let handlers = Handlers::linked();
     if handlers.is_empty() {
-        output::line("No handlers are linked into this command; `asyncapy handlers --help` says how a program lists its own.")?;
+        output::line(
+            "No handlers are linked into this command; `asyncapy handlers --help` says how a program lists its own.",
+        )?;
         return Ok(());
     }
     Ok(handlers.table.print()?)
@@ -121,8 +123,10 @@ mod tests {
             .build()
             .unwrap();
         let list = Handlers::of(&server).to_string();
-        let rows: Vec<Vec<&str>> =
-            list.lines().map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()).collect();
+        let rows: Vec<Vec<&str>> = list
+            .lines()
+            .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
+            .collect();
         assert_eq!(rows.len(), 3, "{list}");
         assert_eq!(rows[0], ["GROUP", "ORDER", "NAME", "FILTERS", "PLACE", "WHAT IT DOES"]);
         assert_eq!(rows[1][..3], ["-1", "0", "login"], "{list}");

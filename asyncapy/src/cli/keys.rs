@@ -73,7 +73,10 @@ enum Action {
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     // Only issuing makes a store: where keys are looked for, a file that is not there is a mistake in its name.
     if !matches!(arguments.action, Action::Issue { .. }) && !arguments.store.exists() {
-        return Err(Failure::failed(format!("{}: there is no such store of keys", arguments.store.display())));
+        return Err(Failure::failed(format!(
+            "{}: there is no such store of keys",
+            arguments.store.display()
+        )));
     }
     let keys = ApiKeys::open(&arguments.store)?;
     match arguments.action {

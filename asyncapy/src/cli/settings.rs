@@ -95,12 +95,15 @@ fn placeholder(setting: &Setting) -> &'static str {
 fn heading(key: &str) -> &'static str {
     match key {
         "addr" | "port" | "listeners" => "Where",
-        "header_size" | "byteorder" | "encoding" | "max_packet_size" | "payload_depth" | "payload_nodes" | "buf" => "Packets",
+        "header_size" | "byteorder" | "encoding" | "max_packet_size" | "payload_depth" | "payload_nodes"
+        | "buf" => "Packets",
         "logging_level" | "console_format" | "datefmt" => "Log",
         _ if key.starts_with("tls_") => "TLS",
-        "connections" | "connections_per_address" | "new_connections_per_address" | "session_limit" | "calls_in_flight" => {
-            "Limits"
-        }
+        "connections"
+        | "connections_per_address"
+        | "new_connections_per_address"
+        | "session_limit"
+        | "calls_in_flight" => "Limits",
         _ if key.starts_with("output_") => "Limits",
         _ => "Times",
     }

@@ -1,1 +1,28 @@
-//! Layer `client`.
+//! The connecting side: a client of AsyncAProto servers, asynchronous and blocking.
+//!
+//! - [`Client`]: a connection that many tasks can use at once; [`Builder`] sets its encoding, header and limits.
+//! - [`blocking::Client`]: the same for programs without a runtime.
+//! - [`Endpoint`]: where a server listens and a client connects to.
+//!
+//! One driver task owns each connection, as on the server's side: it writes what has gathered in one go, reads, and
+//! hands each reply to the request whose turn it is. A request on an idle connection does not wait for it: it writes
+//! and reads by itself.
+
+pub mod blocking;
+mod builder;
+#[allow(clippy::module_inception, reason = "the layer is named after its noun")]
+mod client;
+mod driver;
+mod endpoint;
+mod inbox;
+mod link;
+mod received;
+mod replies;
+mod scratch;
+mod shared;
+mod signal;
+mod transport;
+
+pub use builder::Builder;
+pub use client::Client;
+pub use endpoint::Endpoint;

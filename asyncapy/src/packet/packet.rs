@@ -76,11 +76,13 @@ impl Packet {
     /// # Ok::<(), asyncapy::Error>(())
     /// ```
     pub fn from_bytes(payload: impl Into<Bytes>, encoding: Encoding) -> Result<Self> {
-        let payload = payload.into();
+        Self::within(payload.into(), encoding, &PayloadLimits::default())
+    }
+
+    /// A packet from its payload's bytes, within these limits.
+    pub(crate) fn within(payload: Bytes, encoding: Encoding, limits: &PayloadLimits) -> Result<Self> {
         let mut index = Index::default();
-        index
-            .build(&payload, encoding, &PayloadLimits::default())
-            .map_err(|error| Error::Protocol(error.to_string()))?;
+        index.build(&payload, encoding, limits).map_err(|error| Error::Protocol(error.to_string()))?;
         let packet = Self::checked(payload, encoding);
         Ok(Self { index: OnceLock::from(index), ..packet })
     }

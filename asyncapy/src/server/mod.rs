@@ -2,6 +2,7 @@
 //!
 //! - [`Builder`] is told what to serve and where, and gives a [`Server`] whose wiring is sound.
 //! - [`Server::start`] gives a [`Running`] server; a [`Handle`] reaches it from anywhere.
+//! - [`Server::test_client`] tests handlers without a socket.
 //! - [`Settings`] and [`Limits`]: all that can be set; [`config`] reads them from files (feature `config`).
 //! - [`logging`]: log lines in AsyncAPY's format (feature `logging`).
 
@@ -11,7 +12,6 @@ mod builder;
 #[cfg(feature = "config")]
 pub mod config;
 mod connection;
-mod endpoint;
 mod limits;
 mod listener;
 pub mod logging;
@@ -22,10 +22,12 @@ mod settings;
 mod shared;
 pub(crate) mod signal;
 mod stream;
+mod test_client;
 
+pub use crate::client::Endpoint;
 pub use builder::Builder;
-pub use endpoint::Endpoint;
 pub use limits::Limits;
 pub use running::{Handle, Report, Running, Stats};
 pub use server::Server;
 pub use settings::{Settings, TlsSettings};
+pub use test_client::{TestClient, TestClientBuilder};

@@ -17,6 +17,7 @@ use super::{Endpoint, signal};
 use crate::error::{Error, Result};
 use crate::handler::Session;
 use crate::handler::session::Phase;
+use crate::wire::Framing;
 
 /// How long connections that were cut have to be gone.
 const CUT: Duration = Duration::from_millis(250);
@@ -108,6 +109,11 @@ impl Handle {
     /// Asks the server to stop: no more connections, what is in hand is finished. [`Running::wait`] tells the end.
     pub fn shutdown(&self) {
         self.shared.stopping.send_replace(true);
+    }
+
+    /// The header that the server's clients must speak.
+    pub(super) fn framing(&self) -> Framing {
+        self.shared.framing
     }
 
     /// A stream to the server that needs no socket, as if it came from `address`.

@@ -1,6 +1,6 @@
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -35,7 +35,8 @@ impl Log {
                 let mut stderr = io::stderr().lock();
                 // A log that cannot be written has nowhere to say so.
                 if lost > 0 {
-                    let _ = writeln!(stderr, "({lost} lines of the log were dropped: stderr is read too slowly)");
+                    let _ =
+                        writeln!(stderr, "({lost} lines of the log were dropped: stderr is read too slowly)");
                 }
                 let _ = stderr.write_all(&line);
             }

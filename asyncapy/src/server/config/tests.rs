@@ -300,7 +300,8 @@ fn mistakes_of_the_file_and_of_the_environment_are_told_together() {
 fn a_variable_that_is_no_text_is_named() {
     use std::os::unix::ffi::OsStringExt;
     let value = OsString::from_vec(vec![0xff]);
-    let error = Settings::default().layered(None, vec![("ASYNCAPY_ADDR".into(), value)]).unwrap_err().to_string();
+    let error =
+        Settings::default().layered(None, vec![("ASYNCAPY_ADDR".into(), value)]).unwrap_err().to_string();
     assert_eq!(error, "configuration: environment variable ASYNCAPY_ADDR is not UTF-8");
 }
 

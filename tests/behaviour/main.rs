@@ -1,13 +1,21 @@
 //! The behaviour tests of asyncapy, one file a behaviour, in one binary.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it should do")]
 
+mod blocking_handlers;
+mod config_file;
 mod encodings;
+mod extractors;
 mod filters;
 mod fragmented_packets;
 mod groups;
+mod hooks;
 mod layers;
+mod listeners;
+mod logging;
 mod malformed;
 mod replies;
 mod sessions;
+mod shutdown;
 mod timeouts;
 mod vectors;
+mod wiring;

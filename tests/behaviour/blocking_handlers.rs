@@ -2,7 +2,6 @@
 
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use asyncapy::Server;
 use asyncapy::prelude::*;
@@ -107,5 +106,4 @@ async fn a_blocking_handler_is_given_up_in_time() {
     assert_eq!(client.ask(r#"{"fast": 1}"#).await, json!({"fast": true}));
     // The code itself runs on to its end, which nobody can hurry.
     open.send(()).unwrap();
-    assert!(Duration::from_millis(50) < DEADLINE);
 }

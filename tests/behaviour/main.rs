@@ -1,6 +1,12 @@
 //! The behaviour tests of asyncapy, one file a behaviour, in one binary.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps fails, which is what it should do")]
 
+mod attack_descriptors;
+mod attack_flood;
+mod attack_panics;
+mod attack_payload;
+mod attack_reader;
+mod attack_slow;
 mod blocking_handlers;
 mod config_file;
 mod encodings;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use asyncapy::Server;
 use asyncapy::prelude::*;
+use asyncapy::security::{Authority, Pem, TlsClient, TlsServer, Validity};
 use asyncapy_tests::{ChildServer, JSON, Raw, echo, eventually, frame, in_time, settled_tasks, start};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -152,6 +153,27 @@ async fn a_handle_stops_a_server_that_waits() {
     handle.shutdown();
     let report = in_time("the end", waiting).await.unwrap().unwrap();
     assert_eq!((report.drained, report.cut), (0, 0));
+}
+
+#[tokio::test]
+async fn who_comes_through_the_door_as_it_closes_is_told_so() {
+    let authority = Authority::create("tests", Validity::AUTHORITY).unwrap();
+    let own = authority.issue_server(&["localhost"], Validity::SERVER).unwrap();
+    let tls = TlsServer::builder(Pem::text(own.certificate()), Pem::text(own.key())).build().unwrap();
+    let server = echo().tls(tls).listen("tls://127.0.0.1:0").build().unwrap().start().await.unwrap();
+    let handle = server.handle();
+    // Accepted, but the handshake is still to come when the server stops.
+    let stream = TcpStream::connect(server.local_addr().unwrap()).await.unwrap();
+    eventually("it is accepted", || handle.stats().connections == 1).await;
+    let stopping = tokio::spawn(server.shutdown());
+    eventually("the server stops", || handle.connect().is_err()).await;
+    let client = TlsClient::builder(Pem::text(authority.certificate())).build().unwrap();
+    let mut client = Raw::over(in_time("the handshake", client.connect(stream, "localhost")).await.unwrap());
+    client.expect_error(JSON, "ERR_SHUTTING_DOWN").await;
+    client.expect_closed().await;
+    drop(client);
+    let report = in_time("the shutdown", stopping).await.unwrap().unwrap();
+    assert_eq!((report.drained, report.cut), (1, 0));
 }
 
 async fn stopped_by(signal: &str) {

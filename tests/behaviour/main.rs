@@ -19,6 +19,7 @@ mod layers;
 mod listeners;
 mod logging;
 mod malformed;
+mod python_client;
 mod replies;
 mod sessions;
 mod shutdown;

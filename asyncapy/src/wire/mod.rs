@@ -17,6 +17,7 @@ mod hash;
 mod index;
 mod json;
 mod serialize;
+mod source;
 #[cfg(test)]
 mod tests;
 mod transcode;

@@ -9,6 +9,7 @@ mod attack_reader;
 mod attack_slow;
 mod blocking_handlers;
 mod client;
+mod command_line;
 mod config_file;
 mod encodings;
 mod extractors;

@@ -33,12 +33,14 @@ pub(super) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  asyncapy cert authority \"my machines\"       certs/authority.pem and .key
-  asyncapy cert server localhost 127.0.0.1    certs/localhost.pem and .key, for both names
-  asyncapy cert client alice                  certs/alice.pem and .key
+  asyncapy cert authority \"my machines\"     certs/authority.pem and .key
+  asyncapy cert server localhost 127.0.0.1  certs/localhost.pem, for both names
+  asyncapy cert client alice                certs/alice.pem and .key
 
-  asyncapy serve --echo --tls-cert certs/localhost.pem --tls-key certs/localhost.key --tls-client-ca certs/authority.pem
-  asyncapy send tls://localhost:8081 --tls-ca certs/authority.pem --cert certs/alice.pem --key certs/alice.key test:=1";
+  asyncapy serve --echo --tls-cert certs/localhost.pem \\
+      --tls-key certs/localhost.key --tls-client-ca certs/authority.pem
+  asyncapy send tls://localhost:8081 --tls-ca certs/authority.pem \\
+      --cert certs/alice.pem --key certs/alice.key test:=1";
 
 #[derive(Subcommand)]
 enum Kind {

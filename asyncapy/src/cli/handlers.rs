@@ -9,22 +9,21 @@ use crate::server::Server;
 
 /// List handlers: group, order, name, filters, place
 ///
-/// Handlers are linked into programs, and this command is one that has none of yours. A program lists its own with one
-/// call:
-///
-///     fn main() {
-///         asyncapy::cli::describe();
-///     }
-///
-/// It needs the feature `cli` of asyncapy. `Handlers::of(&server)` gives those of one server.
+/// Handlers are linked into programs, and this command is one that has none of yours. A program lists its own when it
+/// calls `asyncapy::cli::describe()`, with the feature `cli` of asyncapy.
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment, after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {}
 
 const EXAMPLES: &str = "\
 Examples:
-  asyncapy handlers          the handlers that are linked into this command: none, unless you built it with some
-  cargo run -- --handlers    those of a program of yours that calls `asyncapy::cli::describe()` for this flag";
+  asyncapy handlers          those that are linked into this command
+  cargo run -- --handlers    those of a program of yours, which begins so:
+
+    if std::env::args().any(|argument| argument == \"--handlers\") {
+        asyncapy::cli::describe();
+        return;
+    }";
 
 pub(super) fn run(_: &Arguments) -> Result<(), Failure> {
     let handlers = Handlers::linked();

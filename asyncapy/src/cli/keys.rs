@@ -28,10 +28,11 @@ pub(super) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  asyncapy keys --store keys.redb issue customer=acme plan=gold   prints the key: the only time it can be read
-  asyncapy keys --store keys.redb list                            identifiers, dates, metadata
-  asyncapy keys --store keys.redb reissue 00112233445566ff        ends the old key, prints the new one
-  asyncapy keys --store keys.redb revoke 00112233445566ff         ends the key
+  asyncapy keys issue customer=acme plan=gold   prints the key
+  asyncapy keys list                            identifiers, dates, metadata
+  asyncapy keys reissue 00112233445566ff        ends the old key, prints a new one
+  asyncapy keys revoke 00112233445566ff         ends the key
+  asyncapy keys --store /srv/keys.redb list     those of another file
 
 A key is named by its identifier, as `list` shows it, or by the key itself.";
 

@@ -3,16 +3,22 @@
 //! One file a command, each with its arguments and its `run`:
 //!
 //! - `serve`: a demo server that echoes.
+//! - `send`: one packet, and what comes back.
+//! - `bench`: a quick load, and what it does to latency.
 //! - `keys`: the API keys of a server.
 //! - `cert`: an authority and certificates for development.
 //! - `handlers`: a list of handlers; [`describe`] prints those of a program of yours.
 
+mod bench;
 mod cert;
 mod failure;
 mod fields;
 mod handlers;
+mod json;
 mod keys;
+mod link;
 mod output;
+mod send;
 mod serve;
 mod settings;
 
@@ -41,15 +47,19 @@ struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   asyncapy serve --echo --port 1500         serve packets on port 1500
+  asyncapy send 127.0.0.1:1500 test:=1      send one, print the reply
+  asyncapy bench 127.0.0.1:1500             load it for 5 s
   asyncapy keys issue customer=acme         make an API key
   asyncapy cert authority \"my machines\"     make an authority for TLS
 
-Exit codes: 0 it worked, 1 it did not, 2 the command line or the configuration is wrong, 3 the connection failed.
-`asyncapy COMMAND --help` shows more, with examples.";
+`asyncapy COMMAND --help` shows more examples, and the exit codes: 0 it worked,
+1 it did not, 2 the command line is wrong, 3 the connection failed.";
 
 #[derive(Subcommand)]
 enum Command {
     Serve(Box<serve::Arguments>),
+    Send(send::Arguments),
+    Bench(bench::Arguments),
     Keys(keys::Arguments),
     Cert(cert::Arguments),
     Handlers(handlers::Arguments),
@@ -67,6 +77,8 @@ pub fn main() -> ExitCode {
     };
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Send(arguments) => send::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Keys(arguments) => keys::run(arguments),
         Command::Cert(arguments) => cert::run(&arguments),
         Command::Handlers(arguments) => handlers::run(&arguments),

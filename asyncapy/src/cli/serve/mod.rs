@@ -39,14 +39,22 @@ pub(super) struct Arguments {
 }
 
 const EXAMPLES: &str = "\
-Unlike a server of your own, this one has no limits of one address by default, so that a load from this machine reaches
-it: --connections-per-address and --new-connections-per-address are off until they are set.
+Unlike a server of your own, this one sets no limit to one address, so that a
+load from this machine reaches it: --connections-per-address and
+--new-connections-per-address are off until they are given.
 
 Examples:
-  asyncapy serve --echo --port 0                               a free port, printed on the first line
-  asyncapy serve --echo --timeout 500ms --session-limit 4      impatient, and no more than 4 sessions an address
-  asyncapy serve --echo --config server.ini --log-level debug  AsyncAPY's own configuration file
-  asyncapy serve --echo --tls-cert certs/localhost.pem --tls-key certs/localhost.key";
+  asyncapy serve --echo --port 0                 a free port: see the first line
+  asyncapy serve --echo --timeout 500ms          impatient
+  asyncapy serve --echo --config server.ini      AsyncAPY's configuration file
+  ASYNCAPY_PORT=1500 asyncapy serve --echo       the environment
+  asyncapy serve --echo --tls-cert certs/localhost.pem \\
+      --tls-key certs/localhost.key              TLS; `asyncapy cert` makes both
+
+Exit codes:
+  0  stopped by a signal, whatever was in hand
+  1  it cannot listen there
+  2  the command line or the configuration is wrong";
 
 const PURPOSE: &str = "`serve` has no handlers but one that echoes: say `serve --echo`. A server with handlers of your own is a \
                        program of your own: `Server::builder().linked().build()?.serve(\"127.0.0.1:8081\").await`";

@@ -21,7 +21,7 @@ async fn main() -> Result<()> {
     let settings = Settings::load(Some(&file))?;
     logging::init(&settings.logging)?;
 
-    let (header_size, byte_order) = (settings.header_size, settings.byte_order);
+    let (header_size, byte_order) = (settings.header_size.bytes(), settings.byte_order);
     let running = Server::builder().settings(settings).register(echo).build()?.start().await?;
     let address = running.local_addr().expect("a TCP listener").to_string();
 

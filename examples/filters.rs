@@ -37,7 +37,7 @@ async fn main() -> Result<()> {
         .build()?
         .start_in_memory()
         .await?;
-    let client = running.handle().client().await?;
+    let client = running.handle().client()?;
 
     for (packet, expected) in [
         (json!({"foo": 12355, "bar": "anything"}), json!({"handler": "filtered"})),

@@ -32,12 +32,12 @@ async fn main() -> Result<()> {
 
     for expected in 1..=3 {
         // Each client has a session of its own; the state is the server's.
-        let client = running.handle().client().await?;
+        let client = running.handle().client()?;
         let count: Count = client.request_typed(&json!({"visit": true})).await?;
         println!("{count:?}");
         assert_eq!(count.visits, expected);
     }
-    let client = running.handle().client().await?;
+    let client = running.handle().client()?;
     let reply = client.request(&json!({"sum": 1_000_000})).await?;
     println!("{reply}");
     assert_eq!(reply["sum"], 500_000_500_000_u64);

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use asyncapy::Server;
 use asyncapy::prelude::*;
-use asyncapy_tests::{DEADLINE, JSON, Raw, ZIPROTO, at_rest, crowd, echo, eventually, settled_tasks, start};
+use asyncapy_tests::{JSON, Raw, ZIPROTO, at_rest, crowd, echo, eventually, settled_tasks, start};
 use tokio::net::TcpStream;
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn clients_that_vanish_leave_their_places() {
 }
 
 #[tokio::test]
-async fn a_vanished_client_ends_its_handler() {
+async fn a_vanished_client_holds_its_place_no_longer_than_its_handler_may_run() {
     let started = Arc::new(tokio::sync::Notify::new());
     let inside = started.clone();
     let builder = Server::builder().register_fn(move || {
@@ -220,5 +220,4 @@ async fn a_client_that_is_kept_outlives_its_connection() {
     assert!(client.send(json!({"a": 1})).await.unwrap_err().is_disconnect());
     assert!(client.try_send(json!({"a": 1})).unwrap_err().is_disconnect());
     at_rest(&server.handle()).await;
-    assert!(DEADLINE > Duration::ZERO);
 }

@@ -15,6 +15,7 @@ mod wait;
 use asyncapy::Server;
 use asyncapy::server::{Builder, Running};
 
+pub use bytes::BytesMut;
 pub use child::{ChildServer, own_descriptors};
 pub use frames::{JSON, ZIPROTO, decode, error_text, frame, frame_as, hex};
 pub use log::Log;

@@ -64,7 +64,7 @@ impl Extract for Packet {
     const BODY: bool = true;
 
     fn extract(request: &mut Request<'_>) -> Result<Self, Rejection> {
-        Ok(request.packet().clone())
+        Ok(request.take_packet())
     }
 }
 

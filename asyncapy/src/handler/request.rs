@@ -49,11 +49,17 @@ impl<'a> Request<'a> {
 
     /// The packet, to look at or to keep.
     pub fn packet(&self) -> &Packet {
-        self.packet.get_or_init(|| {
-            let payload = self.shared.cloned().unwrap_or_else(|| Bytes::copy_from_slice(self.view.payload()));
-            Packet::checked(payload, self.view.encoding())
-                .with_origin(self.client.core().clone(), self.number)
-        })
+        self.packet.get_or_init(|| self.make_packet())
+    }
+
+    /// The packet, to keep: a clone would cost as much as the packet itself.
+    pub(super) fn take_packet(&mut self) -> Packet {
+        self.packet.take().unwrap_or_else(|| self.make_packet())
+    }
+
+    fn make_packet(&self) -> Packet {
+        let payload = self.shared.cloned().unwrap_or_else(|| Bytes::copy_from_slice(self.view.payload()));
+        Packet::checked(payload, self.view.encoding()).with_origin(self.client.core().clone(), self.number)
     }
 
     /// The server's state of type `T`, if it was given one.

@@ -12,7 +12,6 @@ use super::listener::{Incoming, Listener};
 use super::shared::{Counters, Shared};
 use super::stream::Stream;
 use crate::error::Code;
-use crate::handler::session::Phase;
 #[cfg(feature = "tls")]
 use crate::security::Identity;
 
@@ -104,16 +103,19 @@ async fn serve(incoming: Incoming, shared: Arc<Shared>, place: Admitted) {
     );
     let span = info_span!("session", id = %core.id);
     let entered = shared.sessions.enter(&core, shared.limits.session_limit);
-    if shared.is_stopping() {
+    let refused = match entered {
+        false => Some(Code::SessionLimitReached),
         // The shutdown may have gone through the sessions before this one was among them.
-        core.advance(Phase::Closing);
-    }
+        true if shared.is_stopping() => Some(Code::ShuttingDown),
+        true => None,
+    };
     let connection = Connection::new(shaken.stream, core, shared.clone());
-    if !entered {
-        Counters::add(&shared.counters.refused, 1);
-        connection.refuse(Code::SessionLimitReached).instrument(span).await;
-    } else {
-        connection.serve().instrument(span).await;
+    match refused {
+        Some(code) => {
+            Counters::add(&shared.counters.refused, 1);
+            connection.refuse(code).instrument(span).await;
+        }
+        None => connection.serve().instrument(span).await,
     }
     drop(place);
 }

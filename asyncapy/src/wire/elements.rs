@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use super::index::Limits;
 use super::json::{self, Scanner};
+use super::source::Source;
 use super::value::Shape;
 use super::ziproto::{self, Token};
 use super::{Encoding, Kind, Value};
@@ -9,8 +10,7 @@ use super::{Encoding, Kind, Value};
 /// What is left of a list or a map that has been checked.
 #[derive(Clone, Copy, Debug)]
 struct Rest<'a> {
-    bytes: &'a [u8],
-    encoding: Encoding,
+    source: Source<'a>,
     at: usize,
     /// ZiProto alone: JSON says where it ends.
     left: u32,
@@ -21,20 +21,20 @@ impl<'a> Rest<'a> {
         if value.kind() != kind {
             return None;
         }
-        let (at, left) = match value.encoding {
-            Encoding::Json => (1, 0),
-            Encoding::ZiProto => match ziproto::read(value.bytes, 0).ok()? {
+        let (at, left) = match value.source {
+            Source::Json(_) => (1, 0),
+            Source::ZiProto(bytes) => match ziproto::read(bytes, 0).ok()? {
                 (Token::List(count) | Token::Map(count), at) => (at, count),
                 _ => return None,
             },
         };
-        Some(Self { bytes: value.bytes, encoding: value.encoding, at, left })
+        Some(Self { source: value.source, at, left })
     }
 
     /// Whether another item begins here, after the comma that stands before it.
     #[inline]
     fn begins(&mut self) -> Option<()> {
-        match self.encoding {
+        match self.source.encoding() {
             Encoding::Json => {
                 let mut scanner = self.scanner();
                 match scanner.visible().ok()? {
@@ -53,42 +53,42 @@ impl<'a> Rest<'a> {
     }
 
     fn scanner(&self) -> Scanner<'a> {
-        Scanner::new(self.bytes, self.at, Limits::CHECKED)
+        Scanner::new(self.source.bytes(), self.at, Limits::CHECKED)
     }
 
     #[inline]
     fn value(&mut self) -> Option<Value<'a>> {
-        let (shape, end) = match self.encoding {
+        let (shape, end) = match self.source.encoding() {
             Encoding::Json => {
                 let mut scanner = self.scanner();
                 (scanner.value().ok()?, scanner.at)
             }
             Encoding::ZiProto => {
-                let (token, next) = ziproto::read(self.bytes, self.at).ok()?;
+                let (token, next) = ziproto::read(self.source.bytes(), self.at).ok()?;
                 let end = match token {
-                    Token::List(_) | Token::Map(_) => ziproto::skip(self.bytes, self.at)?,
+                    Token::List(_) | Token::Map(_) => ziproto::skip(self.source.bytes(), self.at)?,
                     _ => next,
                 };
                 (Shape::new(token.kind()), end)
             }
         };
-        let value = Value { bytes: &self.bytes[self.at..end], encoding: self.encoding, shape };
+        let value = Value { source: self.source.part(self.at, end), shape };
         self.at = end;
         Some(value)
     }
 
     #[inline]
     fn key(&mut self) -> Option<Cow<'a, str>> {
-        match self.encoding {
+        match self.source.encoding() {
             Encoding::Json => {
                 let mut scanner = self.scanner();
                 let (start, text) = scanner.key().ok()?;
                 self.at = scanner.at;
-                let inside = std::str::from_utf8(&self.bytes[start..start + text.length]).ok()?;
+                let inside = std::str::from_utf8(&self.source.bytes()[start..start + text.length]).ok()?;
                 Some(if text.escaped { json::unescape(inside) } else { Cow::Borrowed(inside) })
             }
             Encoding::ZiProto => {
-                let (token, next) = ziproto::read(self.bytes, self.at).ok()?;
+                let (token, next) = ziproto::read(self.source.bytes(), self.at).ok()?;
                 self.at = next;
                 if let Token::Text(text) = token {
                     return std::str::from_utf8(text).ok().map(Cow::Borrowed);
@@ -120,7 +120,7 @@ impl<'a> Iterator for Elements<'a> {
 
     /// ZiProto says how many there are; JSON does not.
     fn size_hint(&self) -> (usize, Option<usize>) {
-        match self.0.encoding {
+        match self.0.source.encoding() {
             Encoding::Json => (0, None),
             Encoding::ZiProto => (self.0.left as usize, Some(self.0.left as usize)),
         }

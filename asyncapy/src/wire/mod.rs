@@ -18,6 +18,7 @@ mod header;
 mod index;
 mod json;
 mod serialize;
+mod source;
 #[cfg(test)]
 mod tests;
 mod transcode;

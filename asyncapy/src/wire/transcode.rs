@@ -3,6 +3,7 @@ use bytes::{BufMut, BytesMut};
 use super::fault::Fault;
 use super::index::Limits;
 use super::json::{self, Scanner};
+use super::source::Source;
 use super::ziproto::{self, Token};
 use super::{EncodeError, Encoding, Kind, Value};
 
@@ -201,7 +202,7 @@ fn json_to_ziproto(bytes: &[u8], out: &mut BytesMut) -> Result<(), EncodeError> 
             _ => {
                 let start = scanner.at;
                 let shape = scanner.scalar()?;
-                let value = Value { bytes: &bytes[start..scanner.at], encoding: Encoding::Json, shape };
+                let value = Value { source: Source::new(&bytes[start..scanner.at], Encoding::Json), shape };
                 write_json_scalar(&value, out)?;
                 continue;
             }

@@ -4,6 +4,7 @@ use std::fmt;
 use serde::de::Deserialize;
 
 use super::elements::{Elements, Entries};
+use super::source::Source;
 use super::transcode::write_spaced;
 use super::ziproto::{self, Token};
 use super::{DecodeError, Encoding, json};
@@ -61,8 +62,7 @@ impl Shape {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) encoding: Encoding,
+    pub(super) source: Source<'a>,
     pub(super) shape: Shape,
 }
 
@@ -70,13 +70,13 @@ impl<'a> Value<'a> {
     /// The value's bytes in its encoding.
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
+        self.source.bytes()
     }
 
     /// The encoding.
     #[inline]
     pub fn encoding(&self) -> Encoding {
-        self.encoding
+        self.source.encoding()
     }
 
     /// The kind.
@@ -90,7 +90,7 @@ impl<'a> Value<'a> {
     ///
     /// A JSON number's text is what stands in the payload: `1.50` is `1.50`.
     pub fn text(&self) -> Option<Cow<'a, str>> {
-        match (self.encoding, self.kind()) {
+        match (self.encoding(), self.kind()) {
             (_, Kind::Text) => self.as_str(),
             (_, Kind::Null) => Some("null".into()),
             (_, Kind::Bool) => Some(if self.as_bool()? { "true" } else { "false" }.into()),
@@ -113,17 +113,23 @@ impl<'a> Value<'a> {
         if self.kind() != Kind::Text {
             return None;
         }
-        let inside = match self.encoding {
-            Encoding::Json => self.bytes.get(1..self.bytes.len() - 1)?,
-            // The span is the string's to its end: the marker alone says where the text begins.
-            Encoding::ZiProto => match self.bytes {
-                [0xd9, _, text @ ..] | [0xda, _, _, text @ ..] | [0xdb, _, _, _, _, text @ ..] => text,
-                [_, text @ ..] => text,
-                [] => return None,
-            },
-        };
-        let inside = std::str::from_utf8(inside).ok()?;
-        Some(if self.shape.escaped { json::unescape(inside) } else { Cow::Borrowed(inside) })
+        match self.source {
+            Source::Json(text) => {
+                let inside = text.get(1..text.len() - 1)?;
+                Some(if self.shape.escaped { json::unescape(inside) } else { Cow::Borrowed(inside) })
+            }
+            Source::ZiProto(bytes) => std::str::from_utf8(ziproto_text(bytes)?).ok().map(Cow::Borrowed),
+        }
+    }
+
+    /// The string, copied.
+    #[inline]
+    pub fn to_text(&self) -> Option<String> {
+        match (self.source, self.kind()) {
+            // The copy is aligned, so that it is checked some words at a time, and not byte by byte.
+            (Source::ZiProto(bytes), Kind::Text) => String::from_utf8(ziproto_text(bytes)?.to_vec()).ok(),
+            _ => self.as_str().map(Cow::into_owned),
+        }
     }
 
     /// The bytes of a ZiProto `bin`.
@@ -143,8 +149,8 @@ impl<'a> Value<'a> {
         if self.kind() != Kind::Integer {
             return None;
         }
-        match self.encoding {
-            Encoding::Json => match self.bytes {
+        match self.encoding() {
+            Encoding::Json => match self.bytes() {
                 [b'-', digits @ ..] => 0i64.checked_sub_unsigned(digits_value(digits)?),
                 digits => digits_value(digits)?.try_into().ok(),
             },
@@ -162,8 +168,8 @@ impl<'a> Value<'a> {
         if self.kind() != Kind::Integer {
             return None;
         }
-        match self.encoding {
-            Encoding::Json => match self.bytes {
+        match self.encoding() {
+            Encoding::Json => match self.bytes() {
                 [b'-', digits @ ..] => digits_value(digits).filter(|&number| number == 0),
                 digits => digits_value(digits),
             },
@@ -177,7 +183,7 @@ impl<'a> Value<'a> {
     /// The number; a whole one is converted. JSON numbers beyond the range of `f64` are none.
     #[inline]
     pub fn as_f64(&self) -> Option<f64> {
-        match (self.encoding, self.kind()) {
+        match (self.encoding(), self.kind()) {
             (Encoding::Json, Kind::Integer | Kind::Float) => {
                 self.raw()?.parse().ok().filter(|number: &f64| number.is_finite())
             }
@@ -197,9 +203,9 @@ impl<'a> Value<'a> {
         if self.kind() != Kind::Bool {
             return None;
         }
-        Some(match self.encoding {
-            Encoding::Json => self.bytes == b"true",
-            Encoding::ZiProto => self.bytes == [0xc3],
+        Some(match self.source {
+            Source::Json(text) => text == "true",
+            Source::ZiProto(bytes) => bytes == [0xc3],
         })
     }
 
@@ -227,18 +233,21 @@ impl<'a> Value<'a> {
     /// # Errors
     /// The value does not fit `T`.
     pub fn deserialize<T: Deserialize<'a>>(&self) -> Result<T, DecodeError> {
-        deserialize(self.bytes, self.encoding)
+        deserialize(self.bytes(), self.encoding())
     }
 
     /// JSON's very text.
     fn raw(&self) -> Option<&'a str> {
-        std::str::from_utf8(self.bytes).ok()
+        match self.source {
+            Source::Json(text) => Some(text),
+            Source::ZiProto(_) => None,
+        }
     }
 
     /// ZiProto's first token.
     #[inline]
     fn token(&self) -> Option<Token<'a>> {
-        ziproto::read(self.bytes, 0).ok().map(|(token, _)| token)
+        ziproto::read(self.bytes(), 0).ok().map(|(token, _)| token)
     }
 }
 
@@ -246,8 +255,18 @@ impl<'a> Value<'a> {
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = bytes::BytesMut::new();
-        write_spaced(self.bytes, self.encoding, &mut out);
+        write_spaced(self.bytes(), self.encoding(), &mut out);
         f.write_str(&String::from_utf8_lossy(&out))
+    }
+}
+
+/// The text of a checked ZiProto string. It ends with the bytes: the marker alone says where it begins.
+#[inline]
+fn ziproto_text(bytes: &[u8]) -> Option<&[u8]> {
+    match bytes {
+        [0xd9, _, text @ ..] | [0xda, _, _, text @ ..] | [0xdb, _, _, _, _, text @ ..] => Some(text),
+        [_, text @ ..] => Some(text),
+        [] => None,
     }
 }
 

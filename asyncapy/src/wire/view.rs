@@ -6,6 +6,7 @@ use serde::de::Deserialize;
 
 use super::hash::hash;
 use super::index::{Entry, KeyKind};
+use super::source::Source;
 use super::transcode::write_spaced;
 use super::value::{Shape, deserialize};
 use super::{DecodeError, Encoding, Index, Kind, Value, json, ziproto};
@@ -25,8 +26,7 @@ use super::{DecodeError, Encoding, Index, Kind, Value, json, ziproto};
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    payload: &'a [u8],
-    encoding: Encoding,
+    payload: Source<'a>,
     index: &'a Index,
 }
 
@@ -35,19 +35,19 @@ impl<'a> View<'a> {
     /// nonsense.
     #[inline]
     pub fn new(payload: &'a [u8], encoding: Encoding, index: &'a Index) -> Self {
-        Self { payload, encoding, index }
+        Self { payload: Source::new(payload, encoding), index }
     }
 
     /// The payload's bytes.
     #[inline]
     pub fn payload(&self) -> &'a [u8] {
-        self.payload
+        self.payload.bytes()
     }
 
     /// The payload's encoding.
     #[inline]
     pub fn encoding(&self) -> Encoding {
-        self.encoding
+        self.payload.encoding()
     }
 
     /// How many fields there are, repeated ones counted each.
@@ -83,7 +83,7 @@ impl<'a> View<'a> {
     #[inline]
     pub fn value(&self, position: usize) -> Value<'a> {
         let entry = self.entry(position);
-        Value { bytes: self.span(entry.value), encoding: self.encoding, shape: entry.shape }
+        Value { source: self.part(entry.value), shape: entry.shape }
     }
 
     /// Whether the `position`-th field's name is `name`; no allocation. Panics beyond [`len`](Self::len).
@@ -147,12 +147,11 @@ impl<'a> View<'a> {
     /// The payload as one value, a map.
     pub fn as_value(&self) -> Value<'a> {
         let shape = Shape::new(Kind::Map);
-        let start = self.payload.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        let bytes = match self.encoding {
-            Encoding::Json => self.payload[start..].trim_ascii_end(),
-            Encoding::ZiProto => self.payload,
+        let source = match self.payload {
+            Source::Json(text) => Source::Json(text.trim_ascii()),
+            ziproto => ziproto,
         };
-        Value { bytes, encoding: self.encoding, shape }
+        Value { source, shape }
     }
 
     /// Decodes the whole payload with serde; see [`Value::deserialize`].
@@ -160,7 +159,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// The payload does not fit `T`.
     pub fn deserialize<T: Deserialize<'a>>(&self) -> Result<T, DecodeError> {
-        deserialize(self.payload, self.encoding)
+        deserialize(self.payload(), self.encoding())
     }
 
     /// Appends the payload as JSON text with a space after each `,` and `:`, as Python writes it.
@@ -168,7 +167,7 @@ impl<'a> View<'a> {
     /// It is for people to read: ZiProto's `bin` values appear as lists of numbers, NaN and the infinities, which JSON
     /// does not have, as `NaN`, `Infinity` and `-Infinity`.
     pub fn write_json_spaced(&self, out: &mut BytesMut) {
-        write_spaced(self.payload, self.encoding, out);
+        write_spaced(self.payload(), self.encoding(), out);
     }
 
     #[inline]
@@ -178,7 +177,12 @@ impl<'a> View<'a> {
 
     #[inline]
     fn span(&self, (start, end): (u32, u32)) -> &'a [u8] {
-        &self.payload[start as usize..end as usize]
+        &self.payload()[start as usize..end as usize]
+    }
+
+    #[inline]
+    fn part(&self, (start, end): (u32, u32)) -> Source<'a> {
+        self.payload.part(start as usize, end as usize)
     }
 
     /// Calls `with` with the JSON text of a key that is no string.

@@ -224,8 +224,8 @@ macro_rules! text {
 
             #[inline]
             fn read(value: Value<'_>) -> Result<Self, Mismatch> {
-                match value.as_str() {
-                    Some(text) => Ok(String::from(text).into()),
+                match value.to_text() {
+                    Some(text) => Ok(text.into()),
                     None => Err(Mismatch::new("text", Kind::Text, value)),
                 }
             }

@@ -25,11 +25,16 @@ impl Connection {
             return;
         }
         self.running = None;
+        let owing = !self.output.is_empty() || self.core().outbox.is_filled();
+        if owing {
+            debug!(part = "Response handler", "Sending response to client");
+        }
         let written = timeout_at(
             Instant::now() + self.shared.limits.write_stall,
             poll_fn(|context| self.poll_written(context)),
         );
         match written.await {
+            Ok(Ok(())) if owing => debug!(part = "Response handler", "Response sent"),
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 return debug!(part = "Client handler", %error, "The last replies were not written");

@@ -62,7 +62,7 @@ impl Connection {
     /// Takes a frame in hand.
     pub(super) fn begin(&mut self, frame: Frame, scratch: &mut Scratch) -> Result<(), End> {
         let Frame { encoding, payload } = frame;
-        debug!(part = "Client handler", "Expected stream length is {}", payload.len() + 2);
+        debug!(part = "Client handler", "Expected stream length is {}", payload.len());
         debug!(part = "API Parser", "Protocol-Version is V2, Content-Encoding is {encoding}");
         let limits = &self.shared.limits.payload;
         if let Err(error) = scratch.index.build(&self.input[payload.clone()], encoding, limits) {

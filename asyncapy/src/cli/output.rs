@@ -19,7 +19,7 @@ pub(super) fn line(text: &str) -> io::Result<()> {
 /// Writes JSON to stdout: over several lines for people, in one line for programs.
 ///
 /// # Errors
-/// Those of [`line`].
+/// Those of [`line()`].
 pub(super) fn json(value: &Value) -> io::Result<()> {
     if io::stdout().is_terminal() { line(&format!("{value:#}")) } else { line(&value.to_string()) }
 }
@@ -50,7 +50,7 @@ impl<const N: usize> Table<N> {
     /// Writes it to stdout, its head bold on a terminal.
     ///
     /// # Errors
-    /// Those of [`line`].
+    /// Those of [`line()`].
     pub(super) fn print(&self) -> io::Result<()> {
         let text = self.to_string();
         let (head, rows) = text.split_once('\n').unwrap_or((&text, ""));

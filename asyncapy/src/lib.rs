@@ -20,7 +20,7 @@
 //! #[tokio::main]
 //! async fn main() -> asyncapy::Result<()> {
 //!     // `.serve("127.0.0.1:1500").await` would serve it there until Ctrl-C.
-//!     let client = Server::builder().linked().build()?.test_client().await?;
+//!     let client = Server::builder().register(add).build()?.test_client().await?;
 //!     let sum: Sum = client.request_typed(&json!({"a": 20, "b": 22})).await?;
 //!     assert_eq!(sum, Sum { sum: 42 });
 //!     Ok(())

@@ -7,7 +7,8 @@ use super::Code;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong in a call of the library.
-#[derive(Debug)]
+///
+/// `Debug` reads as `Display` does, since that is what a `main` that returns the error shows its user.
 #[non_exhaustive]
 pub enum Error {
     /// The operating system said no.
@@ -94,6 +95,12 @@ impl fmt::Display for Error {
             Error::Config(what) => write!(f, "configuration: {what}"),
             Error::Security(what) => write!(f, "security: {what}"),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -59,7 +59,8 @@ async fn segments_that_fit_no_packet_change_nothing() {
     for (header, big) in [(4, true), (4, false), (8, true), (8, false)] {
         let order = if big { ByteOrder::Big } else { ByteOrder::Little };
         let server = start(echo().header_size(header).byte_order(order)).await;
-        let bytes: Vec<u8> = payloads.iter().flat_map(|payload| frame_as(header, big, JSON, payload)).collect();
+        let bytes: Vec<u8> =
+            payloads.iter().flat_map(|payload| frame_as(header, big, JSON, payload)).collect();
         for size in [1_000, 16 * 1024, 16 * 1024 + 1, 100_000, usize::MAX] {
             let mut client = Raw::connect(&server).await.framed(header, big);
             for segment in bytes.chunks(size) {
@@ -95,7 +96,8 @@ async fn one_and_two_byte_headers_carry_what_they_can_say() {
 async fn a_client_that_half_closes_gets_all_its_replies() {
     let server = start(echo()).await;
     let mut client = Raw::connect(&server).await;
-    let bytes: Vec<u8> = (0..50).flat_map(|at| frame(JSON, format!(r#"{{"at": {at}}}"#).as_bytes())).collect();
+    let bytes: Vec<u8> =
+        (0..50).flat_map(|at| frame(JSON, format!(r#"{{"at": {at}}}"#).as_bytes())).collect();
     client.write(&bytes).await;
     client.half_close().await;
     for at in 0..50 {

@@ -63,7 +63,8 @@ async fn asked_first_at_run_time() -> serde_json::Value {
 
 #[tokio::test]
 async fn order_decides_within_a_group_and_the_builder_goes_before_the_attribute() {
-    let server = start(Server::builder().register(asked_second).register(asked_first_at_run_time).order(0)).await;
+    let server =
+        start(Server::builder().register(asked_second).register(asked_first_at_run_time).order(0)).await;
     let mut client = Raw::connect(&server).await;
     assert_eq!(client.ask(r#"{"x": 1}"#).await["from"], "first");
     assert_eq!(client.ask(r#"{"y": 1}"#).await["from"], "second");
@@ -87,7 +88,7 @@ async fn sends_and_returns(client: Client, #[field] n: u32) -> Result<serde_json
 
 #[handler(group = 1)]
 async fn returns(#[field] n: u32) -> serde_json::Value {
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         tokio::task::yield_now().await;
     }
     json!({"n": n, "at": 3})
@@ -253,7 +254,8 @@ async fn a_filter_that_panics_costs_one_reply() {
 
 #[tokio::test]
 async fn a_rejection_keeps_the_packet_from_the_groups_behind() {
-    let builder = Server::builder().register(returns).register_fn(|| async { json!({"from": "second"}) }).group(2);
+    let builder =
+        Server::builder().register(returns).register_fn(|| async { json!({"from": "second"}) }).group(2);
     let server = start(builder).await;
     let mut client = Raw::connect(&server).await;
     client.json(r#"{"m": 1}"#).await;

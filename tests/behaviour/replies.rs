@@ -5,8 +5,8 @@ use std::fmt;
 
 use asyncapy::Server;
 use asyncapy::prelude::*;
-use asyncapy_tests::{JSON, Log, Raw, ZIPROTO, start};
 use asyncapy::server::logging::LogLevel;
+use asyncapy_tests::{JSON, Log, Raw, ZIPROTO, start};
 
 #[derive(Packet)]
 struct Welcome {
@@ -128,7 +128,10 @@ async fn values() {
     client.json(r#"{"packet" :  1}"#).await;
     client.expect(JSON, br#"{"packet" :  1}"#).await;
     client.json(r#"{"option": false}"#).await;
-    assert_eq!(client.ask(r#"{"option": true}"#).await, json!({"user": "some", "loginCount": 0, "note": "x"}));
+    assert_eq!(
+        client.ask(r#"{"option": true}"#).await,
+        json!({"user": "some", "loginCount": 0, "note": "x"})
+    );
     assert_eq!(client.ask(r#"{"result": 0}"#).await["user"], "ok");
 }
 
@@ -146,7 +149,10 @@ async fn failures_have_codes_of_their_own() {
     let (_server, mut client) = client().await;
     for (text, reply) in [
         (r#"{"result": 1}"#, r#"{"status": "failure", "error": "ERR_BAD_PIN", "field": "result"}"#),
-        (r#"{"result": 2}"#, r#"{"status": "failure", "error": "ERR_LOCKED", "message": "locked for 5 minutes"}"#),
+        (
+            r#"{"result": 2}"#,
+            r#"{"status": "failure", "error": "ERR_LOCKED", "message": "locked for 5 minutes"}"#,
+        ),
         (
             r#"{"result": 3}"#,
             r#"{"status": "failure", "error": "ERR_OF_MY_OWN", "message": "say \"it\" well", "field": "a\"b"}"#,

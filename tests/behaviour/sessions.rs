@@ -147,7 +147,8 @@ async fn close_session(session: Session) {
 
 #[tokio::test]
 async fn a_handler_may_close_the_connection() {
-    let server = start(Server::builder().register(close).register(send_and_close).register(close_session)).await;
+    let server =
+        start(Server::builder().register(close).register(send_and_close).register(close_session)).await;
     let mut client = Raw::connect(&server).await;
     assert_eq!(client.ask(r#"{"close": 1}"#).await, json!({"said": "before the end"}));
     client.expect_closed().await;

@@ -69,7 +69,10 @@ async fn a_byte_a_second_is_too_slow() {
             client.write_anyway(&[byte]).await;
             if tokio::time::timeout(seconds(1.0), client.frame()).await.is_ok_and(|frame| {
                 let (encoding, error) = frame.expect("an error before the end");
-                assert_eq!((encoding, error), (JSON, br#"{"status": "failure", "error": "ERR_TIMED_OUT"}"#.to_vec()));
+                assert_eq!(
+                    (encoding, error),
+                    (JSON, br#"{"status": "failure", "error": "ERR_TIMED_OUT"}"#.to_vec())
+                );
                 true
             }) {
                 return;

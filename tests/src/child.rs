@@ -78,7 +78,8 @@ impl ChildServer {
         let stat = self.proc("stat");
         // The name in parentheses may hold anything; the fields behind it are counted from the third.
         let rest = stat.rsplit_once(')').expect("a name").1;
-        let fields: Vec<u64> = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+        let fields: Vec<u64> =
+            rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
         let [user, system] = fields[..] else { panic!("no times in {stat:?}") };
         Duration::from_millis((user + system) * 10)
     }
@@ -119,7 +120,9 @@ impl ChildServer {
     /// If it does not end in time.
     pub async fn end(mut self) -> (Vec<String>, bool) {
         let mut said = Vec::new();
-        while let Some(line) = in_time("the end of what it says", self.stdout.next_line()).await.expect("a line") {
+        while let Some(line) =
+            in_time("the end of what it says", self.stdout.next_line()).await.expect("a line")
+        {
             said.push(line);
         }
         let status = in_time("its end", self.child.wait()).await.expect("its status");
@@ -134,6 +137,7 @@ impl ChildServer {
 #[must_use]
 pub fn own_descriptors() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").expect("/proc/self/limits");
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("the limit of open files");
+    let line =
+        limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("the limit of open files");
     line.split_whitespace().next().and_then(|soft| soft.parse().ok()).unwrap_or(1024)
 }

@@ -15,7 +15,11 @@ pub fn frame(encoding: u8, payload: &[u8]) -> Vec<u8> {
 /// A frame whose Content-Length has `header` bytes, the most significant first if `big`.
 pub fn frame_as(header: usize, big: bool, encoding: u8, payload: &[u8]) -> Vec<u8> {
     let length = payload.len() as u64 + 2;
-    let mut bytes = if big { length.to_be_bytes()[8 - header..].to_vec() } else { length.to_le_bytes()[..header].to_vec() };
+    let mut bytes = if big {
+        length.to_be_bytes()[8 - header..].to_vec()
+    } else {
+        length.to_le_bytes()[..header].to_vec()
+    };
     bytes.extend([22, encoding]);
     bytes.extend(payload);
     bytes

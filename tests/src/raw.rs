@@ -176,7 +176,10 @@ impl Raw {
     /// If something comes.
     pub async fn expect_silence(&mut self, duration: Duration) {
         if let Ok(frame) = timeout(duration, self.read_frame()).await {
-            panic!("silence was broken by {:?}", frame.map(|(_, payload)| String::from_utf8_lossy(&payload).into_owned()));
+            panic!(
+                "silence was broken by {:?}",
+                frame.map(|(_, payload)| String::from_utf8_lossy(&payload).into_owned())
+            );
         }
     }
 }

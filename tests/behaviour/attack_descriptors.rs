@@ -10,7 +10,8 @@ use tokio::time::{sleep, timeout};
 #[tokio::test]
 async fn the_server_lives_is_quiet_and_recovers() {
     // More connections are allowed than there are descriptors, so that accept itself fails.
-    let settings = ["connections=10000", "connections_per_address=10000", "new_connections_per_address=1000000"];
+    let settings =
+        ["connections=10000", "connections_per_address=10000", "new_connections_per_address=1000000"];
     let mut server = ChildServer::start(env!("CARGO_BIN_EXE_echo-server"), &settings, Some(64)).await;
     let mut early = Raw::connect_to(server.address()).await;
     assert_eq!(early.ask(r#"{"a": 1}"#).await, json!({"a": 1}));

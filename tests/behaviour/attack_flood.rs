@@ -113,7 +113,8 @@ async fn waits(State(gate): State<Arc<Semaphore>>, packet: Packet) -> Packet {
 #[tokio::test(start_paused = true)]
 async fn calls_in_flight() {
     let gate = Arc::new(Semaphore::new(0));
-    let builder = Server::builder().register(waits).state(gate.clone()).limits(|limits| limits.calls_in_flight = 2);
+    let builder =
+        Server::builder().register(waits).state(gate.clone()).limits(|limits| limits.calls_in_flight = 2);
     let server = builder.build().unwrap().start_in_memory().await.unwrap();
     let handle = server.handle();
     let mut busy = [Raw::in_memory(&server), Raw::in_memory(&server)];

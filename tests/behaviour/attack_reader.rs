@@ -85,7 +85,8 @@ async fn who_does_not_wait_is_told_that_it_is_too_much() {
         let tell = tell.clone();
         async move {
             let filler = "x".repeat(100_000);
-            let sent = (0..10_000).find_map(|at| client.try_send(json!({"f": filler})).err().map(|error| (at, error)));
+            let sent = (0..10_000)
+                .find_map(|at| client.try_send(json!({"f": filler})).err().map(|error| (at, error)));
             tell.send(sent).unwrap();
         }
     });
@@ -113,9 +114,7 @@ async fn a_stall_ends_the_connection_and_not_before() {
     let packet = frame(JSON, format!(r#"{{"a": "{}"}}"#, "x".repeat(50_000)).as_bytes());
     let handle = server.handle();
     let began = Instant::now();
-    let pouring = async {
-        while pours.write_all(&packet).await.is_ok() {}
-    };
+    let pouring = async { while pours.write_all(&packet).await.is_ok() {} };
     in_time("the server closes", pouring).await;
     assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
     at_rest(&handle).await;

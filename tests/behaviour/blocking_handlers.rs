@@ -66,7 +66,8 @@ async fn others_go_on_while_a_handler_blocks() {
     let server = start(Server::builder().register(plain).register(part).register(fast).state(gate)).await;
     let mut waits = Raw::connect(&server).await;
     let mut other = Raw::connect(&server).await;
-    for (packet, reply) in [(r#"{"plain": 3}"#, json!({"plain": 3})), (r#"{"part": 3}"#, json!({"part": 6}))] {
+    for (packet, reply) in [(r#"{"plain": 3}"#, json!({"plain": 3})), (r#"{"part": 3}"#, json!({"part": 6}))]
+    {
         waits.json(packet).await;
         for _ in 0..10 {
             assert_eq!(other.ask(r#"{"fast": 1}"#).await, json!({"fast": true}));

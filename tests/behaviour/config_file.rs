@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use asyncapy::Server;
 use asyncapy::prelude::*;
-use asyncapy::server::{Running, Settings};
+use asyncapy::server::{Endpoint, Running, Settings};
 use asyncapy_tests::{JSON, Raw, ZIPROTO};
 
 /// A file of the test's own, gone with it.
@@ -96,7 +96,15 @@ async fn a_toml_file() {
 fn a_mistake_names_the_file_the_key_and_what_is_allowed() {
     let file = File::new("wrong.ini", "[AsyncAPY]\nprot = 80\nheader_size = 3\ntimeout = soon\n");
     let error = Settings::from_file(&file.0).unwrap_err().to_string();
-    for part in ["wrong.ini:2", "`prot`", "did you mean `port`?", "wrong.ini:3", "1, 2, 4 or 8", "wrong.ini:4", "`timeout`"] {
+    for part in [
+        "wrong.ini:2",
+        "`prot`",
+        "did you mean `port`?",
+        "wrong.ini:3",
+        "1, 2, 4 or 8",
+        "wrong.ini:4",
+        "`timeout`",
+    ] {
         assert!(error.contains(part), "{part}: {error}");
     }
 }
@@ -113,7 +121,14 @@ async fn the_builder_goes_before_the_file() {
 
 #[tokio::test]
 async fn further_listeners_of_a_file() {
-    let file = File::new("listeners.toml", "listeners = [\"tcp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"]\n");
+    let text = "port = 0\nlisteners = [\"tcp://127.0.0.1:0\", \"tcp://127.0.0.1:0\"]\n";
+    let file = File::new("listeners.toml", text);
     let server = from_file(&file.0).await;
-    assert_eq!(server.handle().endpoints().len(), 2);
+    // They come beside the address and port.
+    assert_eq!(server.handle().endpoints().len(), 3);
+    for endpoint in server.handle().endpoints() {
+        let Endpoint::Tcp(address) = endpoint else { panic!("{endpoint}") };
+        let mut client = Raw::connect_to(address.parse().unwrap()).await;
+        assert_eq!(client.ask(r#"{"a": 1}"#).await, json!({"a": 1}));
+    }
 }

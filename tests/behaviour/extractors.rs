@@ -120,7 +120,10 @@ async fn each_of_them() {
         client.ask(r#"{"user": "ann", "pin": 7, "tags": ["a"], "level": -3, "more": 1}"#).await,
         json!({"user": "ann", "pin": 7, "tags": ["a"], "level": -3})
     );
-    assert_eq!(client.ask(r#"{"pin": 7, "user": ""}"#).await, json!({"user": "", "pin": 7, "tags": null, "level": 0}));
+    assert_eq!(
+        client.ask(r#"{"pin": 7, "user": ""}"#).await,
+        json!({"user": "", "pin": 7, "tags": null, "level": 0})
+    );
     assert_eq!(client.ask(r#"{"needs_token": 1, "token": "t"}"#).await, json!({"token": "t"}));
 }
 
@@ -136,7 +139,10 @@ async fn option_and_result_leave_the_decision_to_the_handler() {
         json!({"packet": true, "state": "a state", "token": null,
                "why": "ERR_UNAUTHORIZED (field `token`): show your token"})
     );
-    assert_eq!(client.ask(r#"{"typed_or_why": 1, "pin": 1}"#).await["why"], "ERR_FIELD_MISSING (field `user`)");
+    assert_eq!(
+        client.ask(r#"{"typed_or_why": 1, "pin": 1}"#).await["why"],
+        "ERR_FIELD_MISSING (field `user`)"
+    );
 }
 
 #[tokio::test]
@@ -196,7 +202,10 @@ async fn a_refusal_is_the_same_bytes_every_time() {
     client.json(r#"{"must": "secret"}"#).await;
     let (_, reply) = client.frame().await.unwrap();
     let text = String::from_utf8(reply).unwrap();
-    assert!(text.starts_with(r#"{"status": "failure", "error": "ERR_FIELD_INVALID", "message": ""#), "{text}");
+    assert!(
+        text.starts_with(r#"{"status": "failure", "error": "ERR_FIELD_INVALID", "message": ""#),
+        "{text}"
+    );
     assert!(!text.contains("secret"), "what was received is not repeated: {text}");
 }
 

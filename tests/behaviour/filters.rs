@@ -49,7 +49,11 @@ async fn fields_are_exact_unless_they_are_open() {
     check(Fields::new().present("foo").present("bar"), &packets).await;
     check(Fields::new().present("foo").present("bar").open(), &packets).await;
     check(Fields::new().present("foo"), &[(r#"{"foo": 1, "bar": 2}"#, false), (r#"{"foo": 1}"#, true)]).await;
-    check(Fields::new().present("foo").open(), &[(r#"{"foo": 1, "bar": 2}"#, true), (r#"{"bar": 1}"#, false)]).await;
+    check(
+        Fields::new().present("foo").open(),
+        &[(r#"{"foo": 1, "bar": 2}"#, true), (r#"{"bar": 1}"#, false)],
+    )
+    .await;
     check(Fields::new(), &[("{ }", true), (r#"{"a": 1}"#, false)]).await;
     check(Fields::new().open(), &[("{ }", true), (r#"{"a": 1}"#, true)]).await;
 }
@@ -74,7 +78,12 @@ async fn a_pattern_is_anchored_at_the_start_of_the_fields_text() {
     .await;
     check(
         Fields::new().matching("a", "true$").open(),
-        &[(r#"{"a": true}"#, true), (r#"{"a": "true"}"#, true), (r#"{"a": false}"#, false), (r#"{"a": "truely"}"#, false)],
+        &[
+            (r#"{"a": true}"#, true),
+            (r#"{"a": "true"}"#, true),
+            (r#"{"a": false}"#, false),
+            (r#"{"a": "truely"}"#, false),
+        ],
     )
     .await;
     check(
@@ -87,7 +96,8 @@ async fn a_pattern_is_anchored_at_the_start_of_the_fields_text() {
         &[(r#"{"a": "bcd"}"#, true), (r#"{"a": "cb"}"#, false), (r#"{"a": "ab"}"#, true)],
     )
     .await;
-    check(Fields::new().matching("a", "(?i)get"), &[(r#"{"a": "GeTs"}"#, true), (r#"{"a": "set"}"#, false)]).await;
+    check(Fields::new().matching("a", "(?i)get"), &[(r#"{"a": "GeTs"}"#, true), (r#"{"a": "set"}"#, false)])
+        .await;
 }
 
 #[tokio::test]
@@ -110,7 +120,11 @@ async fn nothing_rests_on_a_field_that_stands_twice() {
         let fields = Fields::new().matching("a", "ok");
         check(
             if open { fields.open() } else { fields },
-            &[(r#"{"a": "ok", "a": "ok"}"#, false), (r#"{"a": "ok", "\u0061": "no"}"#, false), (r#"{"a": "ok"}"#, true)],
+            &[
+                (r#"{"a": "ok", "a": "ok"}"#, false),
+                (r#"{"a": "ok", "\u0061": "no"}"#, false),
+                (r#"{"a": "ok"}"#, true),
+            ],
         )
         .await;
     }
@@ -121,7 +135,10 @@ async fn a_text_too_long_for_a_pattern_does_not_match() {
     let long = "a".repeat(64 * 1024 + 1);
     check(
         Fields::new().matching("a", "a"),
-        &[(&format!(r#"{{"a": "{long}"}}"#), false), (&format!(r#"{{"a": "{}"}}"#, &long[..64 * 1024]), true)],
+        &[
+            (&format!(r#"{{"a": "{long}"}}"#), false),
+            (&format!(r#"{{"a": "{}"}}"#, &long[..64 * 1024]), true),
+        ],
     )
     .await;
 }
@@ -229,7 +246,8 @@ async fn api_keys_of_the_state_of_a_static_and_of_a_value() {
     let keys = ApiKeys::in_memory();
     keys_decide(Server::builder().register_fn(hit).filter(ApiKey::new("key").of(keys.clone())), keys).await;
     let keys = ApiKeys::in_memory();
-    keys_decide(Server::builder().register_fn(hit).filter(ApiKey::new("key")).state(keys.clone()), keys).await;
+    keys_decide(Server::builder().register_fn(hit).filter(ApiKey::new("key")).state(keys.clone()), keys)
+        .await;
 }
 
 fn short(_: &Client, packet: &Packet) -> bool {
@@ -276,7 +294,12 @@ async fn and_or_not() {
     let a = || Fields::new().present("a").open();
     let b = || Fields::new().present("b").open();
     let packets = |only_a: bool, only_b: bool, both: bool, neither: bool| {
-        [(r#"{"a": 1}"#, only_a), (r#"{"b": 1}"#, only_b), (r#"{"a": 1, "b": 1}"#, both), (r#"{"c": 1}"#, neither)]
+        [
+            (r#"{"a": 1}"#, only_a),
+            (r#"{"b": 1}"#, only_b),
+            (r#"{"a": 1, "b": 1}"#, both),
+            (r#"{"c": 1}"#, neither),
+        ]
     };
     check(a().and(b()), &packets(false, false, true, false)).await;
     check(a().or(b()), &packets(true, true, true, false)).await;
@@ -369,9 +392,12 @@ impl Naive {
 }
 
 const NAMES: [&str; 6] = ["a", "b", "c", "kind", "é", "op"];
-const TEXTS: [&str; 12] = ["add", "additional", "ad", "sub", "12", "x12", "true", "null", "", "éa", "7f", "Add"];
-const PATTERNS: [&str; 14] =
-    ["add", "add$", "ad", "sub$", r"\d+", r"\d+$", "(x|s)", "true", "null", "", "é", "[a-z]+1", "(?i)ADD", "x12"];
+const TEXTS: [&str; 12] =
+    ["add", "additional", "ad", "sub", "12", "x12", "true", "null", "", "éa", "7f", "Add"];
+const PATTERNS: [&str; 14] = [
+    "add", "add$", "ad", "sub$", r"\d+", r"\d+$", "(x|s)", "true", "null", "", "é", "[a-z]+1", "(?i)ADD",
+    "x12",
+];
 
 /// One server of many handlers against a walk through the list, one packet after the other.
 async fn differential(seed: u64, handlers: usize, groups: usize) {
@@ -381,7 +407,8 @@ async fn differential(seed: u64, handlers: usize, groups: usize) {
     for at in 0..handlers {
         let group = at * groups / handlers;
         let mut fields = Fields::new();
-        let mut expected = Naive { fields: Vec::new(), open: random.below(2) == 0, anything: random.below(200) == 0 };
+        let mut expected =
+            Naive { fields: Vec::new(), open: random.below(2) == 0, anything: random.below(200) == 0 };
         let first = random.below(NAMES.len());
         for offset in 0..random.below(4) {
             let name = NAMES[(first + offset) % NAMES.len()];
@@ -403,7 +430,10 @@ async fn differential(seed: u64, handlers: usize, groups: usize) {
             fields = fields.open();
         }
         let handler = move || async move { json!({"handler": at}) };
-        builder = builder.register_fn(handler).group(i32::try_from(group).unwrap()).order(i32::try_from(at).unwrap());
+        builder = builder
+            .register_fn(handler)
+            .group(i32::try_from(group).unwrap())
+            .order(i32::try_from(at).unwrap());
         // A filter that nobody can look into: no handler is then known to be shadowed.
         builder = builder.filter(|_: &Client, _: &Packet| true);
         if !expected.anything {

@@ -88,7 +88,7 @@ async fn sends_and_returns(client: Client, #[field] n: u32) -> Result<serde_json
 
 #[handler(group = 1)]
 async fn returns(#[field] n: u32) -> serde_json::Value {
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         tokio::task::yield_now().await;
     }
     json!({"n": n, "at": 3})

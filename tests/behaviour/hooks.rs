@@ -20,7 +20,10 @@ impl Diary {
     }
 
     /// A hook that notes its name and how many connections there are.
-    fn hook(&self, name: &'static str) -> impl FnOnce(Handle) -> std::future::Ready<Result<()>> + Send + Sync + 'static {
+    fn hook(
+        &self,
+        name: &'static str,
+    ) -> impl FnOnce(Handle) -> std::future::Ready<Result<()>> + Send + Sync + 'static {
         let diary = self.clone();
         move |handle| {
             diary.note(format!("{name} {}", handle.stats().connections));

@@ -61,7 +61,8 @@ async fn tls(authority: &Authority, own: Option<&Issued>, server: &asyncapy::ser
         builder = builder.certificate(Pem::text(own.certificate()), Pem::text(own.key()));
     }
     let stream = TcpStream::connect(server.local_addr().unwrap()).await.unwrap();
-    let stream = in_time("the handshake", builder.build().unwrap().connect(stream, "localhost")).await.unwrap();
+    let stream =
+        in_time("the handshake", builder.build().unwrap().connect(stream, "localhost")).await.unwrap();
     Raw::over(stream)
 }
 
@@ -78,10 +79,7 @@ async fn all_at_once() {
     let server = start(builder).await;
     let handle = server.handle();
     let endpoints = handle.endpoints();
-    assert!(matches!(
-        endpoints,
-        [Endpoint::Tls(_), Endpoint::Unix(_), Endpoint::Tcp(_), Endpoint::Tcp(_)]
-    ));
+    assert!(matches!(endpoints, [Endpoint::Tls(_), Endpoint::Unix(_), Endpoint::Tcp(_), Endpoint::Tcp(_)]));
     let Endpoint::Tcp(six) = &endpoints[2] else { panic!("{endpoints:?}") };
     let Endpoint::Tcp(four) = &endpoints[3] else { panic!("{endpoints:?}") };
     let mut clients = [

@@ -32,7 +32,8 @@ async fn the_hello_world_of_the_document() {
     let session = regex::Regex::new(r"New session started, UUID is ([0-9a-f-]{36})").unwrap();
     let text = log.text();
     let id = &session.captures(&text).unwrap_or_else(|| panic!("{text}"))[1];
-    let lines: Vec<_> = log.lines().iter().map(|line| undated(line)).filter(|line| line.contains(id)).collect();
+    let lines: Vec<_> =
+        log.lines().iter().map(|line| undated(line)).filter(|line| line.contains(id)).collect();
     // Without the session's id where the document has none, in its order; what is ours stands between.
     let expected = [
         format!("[INFO] {{Client handler}} New session started, UUID is {id}"),
@@ -46,7 +47,10 @@ async fn the_hello_world_of_the_document() {
     ];
     let mut rest = lines.iter();
     for line in &expected {
-        assert!(rest.any(|found| found == line || found.replace(&format!("({id}) "), "") == *line), "{line}\nin\n{lines:#?}");
+        assert!(
+            rest.any(|found| found == line || found.replace(&format!("({id}) "), "") == *line),
+            "{line}\nin\n{lines:#?}"
+        );
     }
 }
 

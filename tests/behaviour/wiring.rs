@@ -88,7 +88,13 @@ fn who_takes_every_packet_first_is_named() {
     // By order, by group or by a filter they can all run.
     Server::builder().register(one).order(1).register(wide).build().unwrap();
     Server::builder().register(one).order(-1).register(wide).group(1).build().unwrap();
-    Server::builder().register(one).order(-1).filter(|_: &Client, _: &Packet| true).register(wide).build().unwrap();
+    Server::builder()
+        .register(one)
+        .order(-1)
+        .filter(|_: &Client, _: &Packet| true)
+        .register(wide)
+        .build()
+        .unwrap();
 }
 
 #[test]
@@ -140,7 +146,8 @@ fn linked_in_takes_a_module_and_those_inside_it() {
     let server = Server::builder().linked_in(linked::PATH).build().unwrap();
     assert_eq!(names(&server), ["of_the_module", "of_the_inner_one"]);
     // One that was registered by itself is not there twice.
-    let server = Server::builder().register(linked::inner::of_the_inner_one).linked_in(linked::PATH).build().unwrap();
+    let server =
+        Server::builder().register(linked::inner::of_the_inner_one).linked_in(linked::PATH).build().unwrap();
     assert_eq!(names(&server), ["of_the_module", "of_the_inner_one"]);
     let mistakes = mistakes(Server::builder().linked_in("no::such::module").build());
     assert!(mistakes[0].contains("no::such::module"), "{mistakes:?}");
@@ -163,8 +170,10 @@ mod checked {
 
 #[test]
 fn a_link_order_decides_nothing() {
-    let one_way = Server::builder().register(wide).register(other).register(never_runs).order(-1).build().unwrap();
-    let other_way = Server::builder().register(never_runs).order(-1).register(other).register(wide).build().unwrap();
+    let one_way =
+        Server::builder().register(wide).register(other).register(never_runs).order(-1).build().unwrap();
+    let other_way =
+        Server::builder().register(never_runs).order(-1).register(other).register(wide).build().unwrap();
     assert_eq!(names(&one_way), names(&other_way));
     assert_eq!(names(&one_way), ["never_runs", "wide", "the.same"]);
 }

@@ -29,7 +29,18 @@ impl Driver {
         let mut woken = Vec::new();
         {
             let mut timer = pin!(sleep(self.0.timeout));
-            poll_fn(|context| self.poll(context, timer.as_mut(), &mut woken)).await;
+            let mut gathered = false;
+            poll_fn(|context| {
+                // The runtime runs the driver right after the request that woke it. It steps back once, so that one
+                // write takes the packets of all requests whose turn it is.
+                gathered = !gathered && self.0.signal.take_gathering();
+                if gathered {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                self.poll(context, timer.as_mut(), &mut woken)
+            })
+            .await;
         }
         let left = self.0.advance(self.0.link(), &mut woken, |link, woken| link.take(woken));
         let Some((mut stream, mut output)) = left else { return };
@@ -69,10 +80,10 @@ impl Driver {
             }
             // A deadline that moves away with every request costs nothing: the timer is set anew only when it rings
             // too early.
-            if let Some(deadline) = deadline {
-                if timer.is_elapsed() || timer.deadline() > deadline {
-                    timer.as_mut().reset(deadline);
-                }
+            if let Some(deadline) = deadline
+                && (timer.is_elapsed() || timer.deadline() > deadline)
+            {
+                timer.as_mut().reset(deadline);
             }
             ready!(timer.as_mut().poll(context));
             self.0.advance(self.0.link(), woken, |link, woken| {

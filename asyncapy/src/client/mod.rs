@@ -4,9 +4,9 @@
 //! - [`blocking::Client`]: the same for programs without a runtime.
 //! - [`Endpoint`]: where a server listens and a client connects to.
 //!
-//! One driver task owns each connection, as on the server's side: it writes what has gathered in one go, reads, and
-//! hands each reply to the request whose turn it is. A request on an idle connection does not wait for it: it writes
-//! and reads by itself.
+//! One driver task serves each connection, as on the server's side: it writes what has gathered in one go, reads, and
+//! hands each reply to the request whose turn it is. A request that is alone on the connection does not wait for it: it
+//! writes and reads by itself.
 
 pub mod blocking;
 mod builder;

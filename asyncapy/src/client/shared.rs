@@ -140,11 +140,12 @@ impl Shared {
             if alone {
                 link.write_now();
             }
-            // The rest is gathered by the driver, which runs once those who are about to send have sent.
             let arm = wants_reply && !std::mem::replace(&mut link.armed, true);
-            let wake = arm || !alone || !link.is_flushed() || link.paused;
+            let left = arm || !link.is_flushed() || link.paused;
             drop(link);
-            if wake {
+            if !alone {
+                self.signal.gather();
+            } else if left {
                 self.signal.wake_driver();
             }
             Ok(Some(ticket))

@@ -11,6 +11,8 @@ pub(super) struct Signal(Mutex<Parties>);
 struct Parties {
     /// None while the driver is about to run: it comes back here each time that it has nothing left to do.
     driver: Option<Waker>,
+    /// Whether the driver was woken to write what a request has queued, and more are likely to follow.
+    gathering: bool,
     /// The request that is alone on the connection.
     sole: Option<Waker>,
 }
@@ -46,10 +48,26 @@ impl Signal {
 
     /// Wakes the driver, and leaves the socket to it.
     pub(super) fn wake_driver(&self) {
+        self.call(false);
+    }
+
+    /// Wakes the driver to write what was queued, once those who are about to queue something have done so.
+    pub(super) fn gather(&self) {
+        self.call(true);
+    }
+
+    /// Whether the driver was woken to gather; told once.
+    pub(super) fn take_gathering(&self) -> bool {
+        std::mem::take(&mut self.parties().gathering)
+    }
+
+    fn call(&self, gathering: bool) {
         let driver = {
             let mut parties = self.parties();
             parties.sole = None;
-            parties.driver.take()
+            let driver = parties.driver.take();
+            parties.gathering |= gathering && driver.is_some();
+            driver
         };
         if let Some(driver) = driver {
             driver.wake();

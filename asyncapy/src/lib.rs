@@ -74,9 +74,9 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
-mod check;
 pub mod client;
 pub mod dispatch;
 pub mod error;

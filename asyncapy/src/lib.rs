@@ -49,7 +49,7 @@
 //! - [`server`]: builder, listeners, connections, sessions, limits, shutdown.
 //! - [`client`]: connects to a server, over a socket or in process.
 //! - [`dispatch`]: from the registry of annotated functions to the handler that runs.
-//! - [`handler`]: what a door needs: extractors, replies, filters.
+//! - [`handler`](mod@handler): what a door needs: extractors, replies, filters.
 //! - [`packet`]: a packet, its bytes and a lazy index of its fields; typed packets.
 //! - [`security`]: API keys, TLS and certificates.
 //! - [`wire`]: bytes to frames and back; pure, no I/O.

@@ -1,8 +1,8 @@
 //! From the registry to the handler that runs.
 //!
 //! - [`Registration`]: what an attribute leaves in the program at link time; [`linked`] lists them.
-//! - [`Routes`]: what a server was told to serve, with every mistake in it.
-//! - [`Table`]: the checked routes, by group, behind an index that finds the few that can match a packet.
+//! - `Routes`: what a server was told to serve, with every mistake in it.
+//! - `Table`: the checked routes, by group, behind an index that finds the few that can match a packet.
 
 mod function;
 mod registry;

@@ -40,7 +40,7 @@ impl Client {
         &self.core
     }
 
-    /// Sends a packet: a [`Packet`](crate::Packet), a typed packet, a `json!` map.
+    /// Sends a packet: a [`Packet`](struct@crate::Packet), a typed packet, a `json!` map.
     ///
     /// It is written after what was sent before. Above 1 MiB of unread output the call waits for the client to read.
     ///

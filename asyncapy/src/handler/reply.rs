@@ -86,7 +86,7 @@ impl fmt::Debug for Reply<'_> {
 /// What a handler can return.
 ///
 /// - nothing: `()`, or `None`;
-/// - a packet: a typed packet, a [`Packet`](crate::Packet), a [`json!`](crate::json) map;
+/// - a packet: a typed packet, a [`Packet`](struct@crate::Packet), a [`json!`](crate::json) map;
 /// - `Result<T, E>`, where `E` is a [`Failure`]: its error packet, and no further group sees the packet;
 /// - [`Stop`] or [`Close`], alone or after a reply: `(reply, Stop)`.
 #[diagnostic::on_unimplemented(

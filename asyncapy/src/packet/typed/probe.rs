@@ -10,7 +10,7 @@ use super::mismatch::Mismatch;
 use super::value::FieldValue;
 use crate::wire::{EncodeError, Encoding, Value, encode};
 
-/// Chooses how a field of type `T` is read and written: straight from the bytes if its type is a [`FieldValue`], else
+/// Chooses how a field of type `T` is read and written: straight from the bytes if its type is a `FieldValue`, else
 /// by serde.
 ///
 /// Rust looks for `Probe::<T>::read` among the inherent functions first, and those exist only for a `FieldValue`; for
@@ -74,7 +74,7 @@ pub trait WriteBySerde: Serialize {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize> WriteBySerde for T {}
 
-/// Fields of all types that are no [`FieldValue`].
+/// Fields of all types that are no `FieldValue`.
 pub trait BySerde {
     /// The field's type.
     type Target;

@@ -99,3 +99,8 @@ pub use packet::Packet;
 pub use serde_json::json;
 pub use server::Server;
 pub use wire::Encoding;
+
+/// The README's code is compiled like any other example.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

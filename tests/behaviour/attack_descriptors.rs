@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use asyncapy_tests::{ChildServer, Raw};
+use asyncapy_tests::{ChildServer, Raw, eventually};
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -36,6 +36,15 @@ async fn the_server_lives_is_quiet_and_recovers() {
     println!("no descriptors left: {load} of a core");
     assert!(load < 0.25, "{load} of a core");
     assert!(server.is_alive());
+    // Those that wait are let in and out, one at a time, rather than left to wait for nothing.
+    let turned_away = |crowd: &[TcpStream]| {
+        let ended = |stream: &&TcpStream| match stream.try_read(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+        };
+        crowd.iter().filter(ended).count()
+    };
+    eventually("somebody is turned away", || turned_away(&crowd) > 0).await;
     // Who is in is served as before.
     for at in 0..10 {
         assert_eq!(early.ask(&format!(r#"{{"at": {at}}}"#)).await, json!({"at": at}));

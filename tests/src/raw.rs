@@ -169,6 +169,15 @@ impl Raw {
         }
     }
 
+    /// Nothing more may come but the end, and no reset: one could have taken packets with it that were on their way.
+    ///
+    /// # Panics
+    /// If something else comes.
+    pub async fn expect_orderly_end(&mut self) {
+        let read = in_time("the end", self.io.read(&mut [0])).await;
+        assert!(matches!(read, Ok(0)), "{read:?} instead of the end");
+    }
+
     /// Nothing may come for a while, not even the end. For what must not happen there is no state to wait for: keep it
     /// short, or use the virtual clock.
     ///

@@ -198,7 +198,7 @@ async fn a_request_that_is_held_does_not_hold_up_the_others() {
     assert_eq!(in_time("the one that was held", held).await.unwrap()["n"], 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_given_up_after_the_socket_woke_it_leaves_the_socket_to_the_driver() {
     let (client, mut server) = alone();
     let mut held = Box::pin(client.request(json!({"n": 1})));
@@ -207,6 +207,15 @@ async fn a_request_given_up_after_the_socket_woke_it_leaves_the_socket_to_the_dr
     server.json(r#"{"push": 1}"#).await;
     drop(held);
     assert_eq!(in_time("the push", client.receive()).await.unwrap()["push"], 1);
+    // The same where nobody calls anything any more: the driver alone can see the end.
+    let mut held = Box::pin(client.request(json!({"n": 2})));
+    assert!(poll_once(&mut held).await.is_pending());
+    tokio::task::yield_now().await;
+    let began = tokio::time::Instant::now();
+    server.half_close().await;
+    drop(held);
+    eventually("the end is seen", || client.is_closed()).await;
+    assert!(began.elapsed() < Duration::from_secs(1), "only the driver's timer has seen it");
 }
 
 #[tokio::test]

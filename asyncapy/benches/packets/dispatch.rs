@@ -39,9 +39,11 @@ impl Shape {
     fn filter(self, number: u64) -> Fields {
         let name = Order::numbered(number).name;
         match self {
-            Shape::Names => {
-                Fields::new().present("id").present("name").present("tags").present(format!("field-{number:06}"))
-            }
+            Shape::Names => Fields::new()
+                .present("id")
+                .present("name")
+                .present("tags")
+                .present(format!("field-{number:06}")),
             Shape::Literals => Fields::new().present("id").matching("name", &name).present("tags"),
             Shape::Open => Fields::new().matching("name", &name).open(),
         }

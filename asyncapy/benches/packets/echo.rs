@@ -46,13 +46,22 @@ pub fn run(effort: Effort) {
         "{:<29}{:>9}{:>9}{:>7}{:>9}{:>9}{:>7}{:>12}{:>12}",
         "", "req/s", "by hand", "ratio", "cpu ns", "by hand", "ratio", "p50/p99 us", "by hand"
     );
-    for (kind, encodings) in [("typed", &[Encoding::Json, Encoding::ZiProto][..]), ("raw", &[Encoding::Json])] {
+    for (kind, encodings) in [("typed", &[Encoding::Json, Encoding::ZiProto][..]), ("raw", &[Encoding::Json])]
+    {
         let ours = Server::start(&format!("asyncapy-{kind}"));
         let theirs = Server::start(&format!("by-hand-{kind}"));
         for &encoding in encodings {
             for (connections, in_flight) in [(1, 64), (32, 8)] {
                 let name = format!("{kind} {encoding}, {connections} x {in_flight}");
-                row(&name, kind == "typed", &ours, &theirs, Shape { connections, in_flight }, encoding, effort);
+                row(
+                    &name,
+                    kind == "typed",
+                    &ours,
+                    &theirs,
+                    Shape { connections, in_flight },
+                    encoding,
+                    effort,
+                );
             }
         }
     }

@@ -15,7 +15,11 @@ pub fn verdict(holds: bool) -> &'static str {
 }
 
 /// Runs `ours` and `theirs` in turns, so many times each; which goes first alternates. Gives pairs of figures.
-pub fn in_turns(rounds: usize, mut ours: impl FnMut() -> f64, mut theirs: impl FnMut() -> f64) -> Vec<(f64, f64)> {
+pub fn in_turns(
+    rounds: usize,
+    mut ours: impl FnMut() -> f64,
+    mut theirs: impl FnMut() -> f64,
+) -> Vec<(f64, f64)> {
     let pair = |round| {
         if round % 2 == 0 {
             let first = ours();

@@ -38,8 +38,9 @@ struct Frames {
 
 impl Frames {
     fn new(encoding: Encoding) -> Self {
-        let frames: Vec<_> =
-            (0..REQUESTS as u64).map(|number| frame(encoding, &Order::numbered(number).payload(encoding))).collect();
+        let frames: Vec<_> = (0..REQUESTS as u64)
+            .map(|number| frame(encoding, &Order::numbered(number).payload(encoding)))
+            .collect();
         let length = frames[0].len();
         assert!(frames.iter().all(|frame| frame.len() == length), "all frames are of one length");
         Self { bytes: frames.concat().repeat(2), length }
@@ -71,7 +72,12 @@ impl Load {
             }
             streams
         });
-        Self { runtime, streams, frames: Box::leak(Box::new(Frames::new(encoding))), in_flight: shape.in_flight }
+        Self {
+            runtime,
+            streams,
+            frames: Box::leak(Box::new(Frames::new(encoding))),
+            in_flight: shape.in_flight,
+        }
     }
 
     /// Sends requests for so long, and waits for the last reply.

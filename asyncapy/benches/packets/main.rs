@@ -12,7 +12,12 @@
 //! - [`idle`]: what a connection costs that says nothing.
 //! - [`order`]: the packet that all of them use; [`figures`]: medians and columns.
 
-#![allow(missing_docs, missing_debug_implementations, unreachable_pub, reason = "a program of its own, whose items nobody else sees")]
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    reason = "a program of its own, whose items nobody else sees"
+)]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 
 mod by_hand;

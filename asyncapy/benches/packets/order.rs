@@ -14,7 +14,11 @@ impl Order {
     /// All orders are of one length in either encoding.
     pub fn numbered(number: u64) -> Self {
         let tags = ["red", "blue", "gold"].map(str::to_owned).to_vec();
-        Self { id: 100_000_000 + number % 1_000 * 876_543, name: format!("operation-{:06}", number % 1_000), tags }
+        Self {
+            id: 100_000_000 + number % 1_000 * 876_543,
+            name: format!("operation-{:06}", number % 1_000),
+            tags,
+        }
     }
 
     pub fn payload(&self, encoding: Encoding) -> Vec<u8> {

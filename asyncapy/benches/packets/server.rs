@@ -42,7 +42,8 @@ impl Server {
             .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().parse().unwrap_or_else(|_| panic!("the server `{kind}` did not start: {line:?}"));
+        let address =
+            line.trim().parse().unwrap_or_else(|_| panic!("the server `{kind}` did not start: {line:?}"));
         Self { process, address }
     }
 

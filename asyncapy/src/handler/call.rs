@@ -10,7 +10,7 @@ use crate::error::Rejection;
 
 /// A handler with its types forgotten: what the dispatch holds.
 pub trait ErasedHandler: Send + Sync {
-    /// A call that has not begun; it can be used again and again, and then allocates nothing.
+    /// A call that has not begun; it can be used again once it has ended, and then allocates nothing.
     fn prepare(&self) -> Pin<Box<dyn ErasedCall>>;
 }
 
@@ -24,9 +24,6 @@ pub trait ErasedCall: Send {
 
     /// Goes on, and writes the reply when the function has returned.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>, reply: &mut Reply<'_>) -> Poll<Flow>;
-
-    /// Drops what the function holds.
-    fn reset(self: Pin<&mut Self>);
 }
 
 pin_project! {
@@ -57,10 +54,6 @@ where
         let output = std::task::ready!(future.poll(context));
         this.future.set(None);
         Poll::Ready(output.into_reply(reply))
-    }
-
-    fn reset(self: Pin<&mut Self>) {
-        self.project().future.set(None);
     }
 }
 

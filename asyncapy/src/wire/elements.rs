@@ -32,7 +32,7 @@ impl<'a> Rest<'a> {
     }
 
     /// Whether another item begins here, after the comma that stands before it.
-    #[inline]
+    #[inline(always)]
     fn begins(&mut self) -> Option<()> {
         match self.source.encoding() {
             Encoding::Json => {
@@ -52,11 +52,12 @@ impl<'a> Rest<'a> {
         Some(())
     }
 
+    #[inline(always)]
     fn scanner(&self) -> Scanner<'a> {
         Scanner::new(self.source.bytes(), self.at, Limits::CHECKED)
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&mut self) -> Option<Value<'a>> {
         let (shape, end) = match self.source.encoding() {
             Encoding::Json => {

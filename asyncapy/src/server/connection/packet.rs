@@ -101,12 +101,19 @@ impl Connection {
                 let polled =
                     catch_unwind(AssertUnwindSafe(|| handler.call.as_mut().poll(context, &mut reply)));
                 let flow = match polled {
-                    Ok(polled) => ready!(polled),
-                    Err(panic) => panicked(&*panic, &mut reply, &shared.counters),
+                    Ok(polled) => {
+                        let flow = ready!(polled);
+                        if let Some(handler) = running.take() {
+                            scratch.calls.keep(handler.route, handler.call);
+                        }
+                        flow
+                    }
+                    Err(panic) => {
+                        // What the function still holds is let go of now, not when it is next called.
+                        *running = None;
+                        panicked(&*panic, &mut reply, &shared.counters)
+                    }
                 };
-                if let Some(handler) = running.take() {
-                    scratch.calls.keep(handler.route, handler.call);
-                }
                 if ends(flow, client, *number) {
                     return Poll::Ready(());
                 }
@@ -156,7 +163,10 @@ impl Connection {
                 }
             }));
             let flow = match polled {
-                Ok(Poll::Ready(flow)) => flow,
+                Ok(Poll::Ready(flow)) => {
+                    scratch.calls.keep(route, call);
+                    flow
+                }
                 Ok(Poll::Pending) => {
                     let timeout = shared.table.route(route).timeout.unwrap_or(shared.limits.handler_timeout);
                     let permit =
@@ -165,9 +175,11 @@ impl Connection {
                     *running = Some(Running { call, route, deadline, _permit: permit });
                     return Poll::Pending;
                 }
-                Err(panic) => panicked(&*panic, &mut reply, &shared.counters),
+                Err(panic) => {
+                    drop(call);
+                    panicked(&*panic, &mut reply, &shared.counters)
+                }
             };
-            scratch.calls.keep(route, call);
             if ends(flow, client, *number) {
                 return Poll::Ready(());
             }

@@ -98,9 +98,8 @@ impl Calls {
         ready.unwrap_or_else(|| table.route(route).handler.prepare())
     }
 
-    /// Keeps a call that has ended, in whichever way.
-    pub(super) fn keep(&mut self, route: usize, mut call: Pin<Box<dyn ErasedCall>>) {
-        call.as_mut().reset();
+    /// Keeps a call that has ended.
+    pub(super) fn keep(&mut self, route: usize, call: Pin<Box<dyn ErasedCall>>) {
         if let Some(place) = self.ready.get_mut(route) {
             *place = Some(call);
         }

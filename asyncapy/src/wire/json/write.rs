@@ -9,10 +9,33 @@ use crate::wire::serialize::{Format, Open};
 /// Appends a JSON string, quoted and escaped.
 #[inline]
 pub fn write_json_string(text: &str, out: &mut BytesMut) {
+    if write_short(text.as_bytes(), out) {
+        return;
+    }
     out.reserve(text.len() + 2);
     out.put_u8(b'"');
     write_escaped(text.as_bytes(), out);
     out.put_u8(b'"');
+}
+
+/// Appends a string of a few words that needs no escapes, all in one go; false for any other.
+#[inline]
+fn write_short(text: &[u8], out: &mut BytesMut) -> bool {
+    // Room for the quotes, and spaces behind the text so that it is looked at in whole words.
+    let mut quoted = [b' '; 34];
+    let length = text.len();
+    if length > 32 {
+        return false;
+    }
+    quoted[1..=length].copy_from_slice(text);
+    let words = quoted[1..].chunks_exact(8).take(length.div_ceil(8)).filter_map(<[u8]>::first_chunk);
+    if words.fold(0, |seen, word| seen | stops(u64::from_le_bytes(*word))) != 0 {
+        return false;
+    }
+    quoted[0] = b'"';
+    quoted[length + 1] = b'"';
+    out.extend_from_slice(&quoted[..length + 2]);
+    true
 }
 
 /// Appends the inside of a JSON string.

@@ -31,14 +31,17 @@ fn check_utf8(text: &[u8]) -> Result<(), Fault> {
 /// Most strings are ASCII, and short.
 #[inline(always)]
 fn is_ascii(text: &[u8]) -> bool {
-    let mut rest = text;
-    let mut seen = 0;
-    while let Some((chunk, after)) = rest.split_first_chunk() {
-        seen |= u64::from_le_bytes(*chunk);
-        rest = after;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The last word overlaps the one before it, so that no byte is looked at alone.
+    if let Some(last) = text.last_chunk() {
+        let words = text.chunks_exact(8).filter_map(<[u8]>::first_chunk);
+        let seen = words.fold(u64::from_le_bytes(*last), |seen, word| seen | u64::from_le_bytes(*word));
+        return seen & HIGH == 0;
     }
-    let tail = rest.iter().fold(0, |seen, byte| seen | byte);
-    (seen | u64::from(tail)) & 0x8080_8080_8080_8080 == 0
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return (u32::from_le_bytes(*first) | u32::from_le_bytes(*last)) & HIGH as u32 == 0;
+    }
+    text.iter().fold(0, |seen, byte| seen | byte) & HIGH as u8 == 0
 }
 
 struct Scanner<'a> {

@@ -72,15 +72,18 @@ pub fn write_ziproto_str(text: &str, out: &mut BytesMut) {
 /// Appends a string given as bytes that are known to be UTF-8.
 #[inline]
 pub(crate) fn write_text(text: &[u8], out: &mut BytesMut) {
-    write_text_header(text.len(), out);
+    if text.len() < 32 {
+        out.put_u8(0xa0 | text.len() as u8);
+    } else {
+        write_text_header(text.len(), out);
+    }
     out.extend_from_slice(text);
 }
 
-#[inline]
+/// The header of a string of 32 bytes or more.
+#[inline(never)]
 fn write_text_header(length: usize, out: &mut BytesMut) {
-    if length < 32 {
-        out.put_u8(0xa0 | length as u8);
-    } else if let Ok(length) = u8::try_from(length) {
+    if let Ok(length) = u8::try_from(length) {
         marked(0xd9, length.to_be_bytes(), out);
     } else if let Ok(length) = u16::try_from(length) {
         marked(0xda, length.to_be_bytes(), out);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use asyncapy::Server;
 use asyncapy::prelude::*;
 use asyncapy::server::{Endpoint, Running, Settings};
-use asyncapy_tests::{JSON, Raw, ZIPROTO};
+use asyncapy_tests::{JSON, Raw};
 
 /// A file of the test's own, gone with it.
 struct File(PathBuf);
@@ -27,6 +27,9 @@ impl Drop for File {
 
 async fn from_file(path: &Path) -> Running {
     let settings = Settings::from_file(path).unwrap();
+    let written = std::fs::read_to_string(path).unwrap();
+    let expected = if written.contains("ziproto") { Encoding::ZiProto } else { Encoding::Json };
+    assert_eq!(settings.encoding, expected);
     let server = Server::builder().register_fn(|packet: Packet| async move { packet }).settings(settings);
     server.build().unwrap().start().await.unwrap()
 }
@@ -37,9 +40,9 @@ async fn has_the_settings(server: &Running) {
     assert_ne!(server.local_addr().unwrap().port(), 8081);
     let mut client = Raw::connect(server).await.framed(2, false);
     assert_eq!(client.ask(r#"{"a": 1}"#).await, json!({"a": 1}));
-    // `session_limit`, in the file's `encoding`, which also speaks before a session's first packet.
+    // `session_limit`, in JSON whatever the file's `encoding` is (protocol V2, rule 6).
     let mut second = Raw::connect(server).await.framed(2, false);
-    second.expect_error(ZIPROTO, "ERR_SESSION_LIMIT_REACHED").await;
+    second.expect_error(JSON, "ERR_SESSION_LIMIT_REACHED").await;
     second.expect_closed().await;
     // `max_packet_size`, in JSON since the header says no encoding.
     client.write(&501u16.to_le_bytes()).await;

@@ -25,7 +25,8 @@ pub struct Settings {
     pub header_size: HeaderSize,
     /// The byte order of the Content-Length header. Default big.
     pub byte_order: ByteOrder,
-    /// The encoding of what the server says before a session's first packet, such as a refusal. Default JSON.
+    /// The encoding of what handlers send before a session's first packet has fixed it. Default JSON. (Error packets of
+    /// that time are in JSON: protocol V2, rules 2, 4 and 6.)
     pub encoding: Encoding,
     /// Every bound: sizes, deadlines, counts.
     pub limits: Limits,

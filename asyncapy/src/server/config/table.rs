@@ -86,7 +86,7 @@ settings! {
     "port" = "8081", Port => port, "the port to bind";
     "header_size" = "4", Header => header_size, "the size of the Content-Length header";
     "byteorder" ["byte_order"] = "big", Order => byte_order, "the byte order of the Content-Length header";
-    "encoding" = "json", Codec => encoding, "the encoding of what the server says before a session's first packet";
+    "encoding" = "json", Codec => encoding, "the encoding of what handlers send before a session's first packet";
     "listeners" = "", Urls => listeners, "further places to listen at";
     "tls_cert" = "", File => tls.cert, "the server's certificate and those that lead to its authority, PEM";
     "tls_key" = "", File => tls.key, "the certificate's private key, PEM";

@@ -137,10 +137,10 @@ impl Connection {
         info!(part = "Client handler", "The connection was closed");
     }
 
-    /// Tells the client why it is not served, and closes.
+    /// Tells the client why it is not served, in JSON (protocol V2, rule 6), and closes.
     pub(crate) async fn refuse(mut self, code: Code) {
         debug!(part = "Client handler", %code, address = %self.core().address, "A connection was refused");
-        self.fail(&code, self.shared.encoding);
+        self.fail(&code, Encoding::Json);
         self.core().advance(Phase::Closing);
         self.farewell(&End::Protocol(code)).await;
     }

@@ -45,10 +45,10 @@ const QUICK: Effort = Effort { rounds: 3, round: Duration::from_millis(100), con
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [first, kind] = &arguments[..] {
-        if first == server::SERVE {
-            return server::serve(kind);
-        }
+    if let [first, kind] = &arguments[..]
+        && first == server::SERVE
+    {
+        return server::serve(kind);
     }
     // `cargo test --all-targets` runs benchmarks too, without this argument: there is nothing to test here.
     if !arguments.iter().any(|argument| argument == "--bench") {

@@ -105,5 +105,5 @@ async fn ours(builder: Builder) {
     });
     let running = builder.build().unwrap().start().await.unwrap();
     println!("{}", running.local_addr().unwrap());
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -97,10 +97,15 @@ impl Outbox {
     }
 
     /// Moves everything into `out`.
+    #[inline]
     pub(crate) fn drain_into(&self, out: &mut BytesMut) {
-        if !self.is_filled() {
-            return;
+        if self.is_filled() {
+            self.move_into(out);
         }
+    }
+
+    #[inline(never)]
+    fn move_into(&self, out: &mut BytesMut) {
         let mut inner = self.lock();
         self.filled.store(false, Ordering::Release);
         out.extend_from_slice(&inner.frames);

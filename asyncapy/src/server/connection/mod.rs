@@ -377,3 +377,15 @@ enum Due {
     /// The turn of a packet whose handler may not run yet, since too many do.
     Turn,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Connection;
+
+    /// What an idle connection holds besides its socket: it is to stay far below the 4 KiB that one may cost in all.
+    #[test]
+    fn a_connection_is_small() {
+        let size = size_of::<Connection>();
+        assert!(size <= 512, "{size} bytes");
+    }
+}

@@ -199,25 +199,19 @@ impl<'a> Scanner<'a> {
     fn string(&mut self) -> Result<bool, Fault> {
         let mut escaped = false;
         loop {
-            let byte = match self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
-                Some(chunk) => {
-                    let word = u64::from_le_bytes(*chunk);
-                    let stops = stops(word);
-                    self.beyond_ascii |= word & HIGH;
-                    if stops == 0 {
-                        self.at += 8;
-                        continue;
-                    }
-                    let first = stops.trailing_zeros() & !7;
-                    self.at += (first / 8) as usize;
-                    (word >> first) as u8
-                }
-                None => match self.bytes.get(self.at) {
-                    Some(&byte) => byte,
-                    None => return Err(Fault::Unclosed),
-                },
+            let word = match self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
+                Some(chunk) => u64::from_le_bytes(*chunk),
+                None => self.last_word(),
             };
-            match byte {
+            let stops = stops(word);
+            self.beyond_ascii |= word & HIGH;
+            if stops == 0 {
+                self.at += 8;
+                continue;
+            }
+            let first = stops.trailing_zeros() & !7;
+            self.at += (first / 8) as usize;
+            match (word >> first) as u8 {
                 b'"' => {
                     self.at += 1;
                     return Ok(escaped);
@@ -226,13 +220,19 @@ impl<'a> Scanner<'a> {
                     escaped = true;
                     self.escape()?;
                 }
-                0..0x20 => return Err(Fault::ControlInText),
-                // Fewer than eight bytes are left.
-                byte => {
-                    self.beyond_ascii |= u64::from(byte & 0x80);
-                    self.at += 1;
-                }
+                _ if self.at >= self.bytes.len() => return Err(Fault::Unclosed),
+                _ => return Err(Fault::ControlInText),
             }
+        }
+    }
+
+    /// The bytes that are left, fewer than eight, and zeros behind them.
+    #[inline]
+    fn last_word(&self) -> u64 {
+        let left = self.bytes.len().saturating_sub(self.at);
+        match self.bytes.last_chunk() {
+            Some(last) if left > 0 => u64::from_le_bytes(*last) >> (64 - 8 * left),
+            _ => self.bytes.iter().skip(self.at).rev().fold(0, |word, &byte| word << 8 | u64::from(byte)),
         }
     }
 

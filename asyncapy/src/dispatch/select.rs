@@ -21,8 +21,8 @@ const FEW: usize = 4;
 const MAX_SET_SIZE: usize = 64 * 1024 * 1024;
 
 pub(super) enum Selector {
-    /// Every route may match.
-    Few(Vec<u32>),
+    /// So few that each is asked.
+    Few(Range<usize>),
     Indexed(Box<Indexed>),
 }
 
@@ -87,10 +87,10 @@ fn signature(hashes: impl Iterator<Item = u64>) -> u64 {
 
 impl Selector {
     pub(super) fn new(routes: &[Route], range: Range<usize>) -> Self {
-        let numbers = range.clone().filter_map(|at| u32::try_from(at).ok());
         if range.len() <= FEW {
-            return Selector::Few(numbers.collect());
+            return Selector::Few(range);
         }
+        let numbers = range.filter_map(|at| u32::try_from(at).ok());
         let mut indexed = Indexed::default();
         let mut exact: HashMap<u64, Vec<(u32, &Fields)>> = HashMap::new();
         let mut open: HashMap<u64, Vec<(u32, &Fields)>> = HashMap::new();
@@ -111,32 +111,29 @@ impl Selector {
         indexed.open = open.into_iter().map(|(key, routes)| (key, Bucket::new(&routes))).collect();
         Selector::Indexed(Box::new(indexed))
     }
+}
 
+impl Indexed {
     /// Puts the routes that may match into `found`, in the order in which they are asked.
     pub(super) fn candidates(&self, view: &View<'_>, found: &mut Vec<u32>) {
         found.clear();
-        match self {
-            Selector::Few(routes) => found.extend_from_slice(routes),
-            Selector::Indexed(indexed) => {
-                found.extend_from_slice(&indexed.always);
-                if !indexed.exact.is_empty() {
-                    let signature = signature((0..view.len()).map(|at| view.key_hash(at)));
-                    if let Some(bucket) = indexed.exact.get(&signature) {
-                        bucket.candidates(view, found);
-                    }
-                }
-                if !indexed.open.is_empty() {
-                    for at in 0..view.len() {
-                        if let Some(bucket) = indexed.open.get(&view.key_hash(at)) {
-                            bucket.candidates(view, found);
-                        }
-                    }
-                }
-                if found.len() > 1 {
-                    found.sort_unstable();
-                    found.dedup();
+        found.extend_from_slice(&self.always);
+        if !self.exact.is_empty() {
+            let signature = signature((0..view.len()).map(|at| view.key_hash(at)));
+            if let Some(bucket) = self.exact.get(&signature) {
+                bucket.candidates(view, found);
+            }
+        }
+        if !self.open.is_empty() {
+            for at in 0..view.len() {
+                if let Some(bucket) = self.open.get(&view.key_hash(at)) {
+                    bucket.candidates(view, found);
                 }
             }
+        }
+        if found.len() > 1 {
+            found.sort_unstable();
+            found.dedup();
         }
     }
 }

@@ -115,8 +115,14 @@ impl Table {
         request: &Request<'_>,
         candidates: &mut Vec<u32>,
     ) -> Option<usize> {
-        group.selector.candidates(&request.view(), candidates);
-        candidates.iter().map(|&at| at as usize).find(|&at| self.routes[at].matches(request))
+        let matches = |at: &usize| self.routes[*at].matches(request);
+        match &group.selector {
+            Selector::Few(routes) => routes.clone().find(matches),
+            Selector::Indexed(indexed) => {
+                indexed.candidates(&request.view(), candidates);
+                candidates.iter().map(|&at| at as usize).find(matches)
+            }
+        }
     }
 }
 

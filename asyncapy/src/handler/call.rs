@@ -16,11 +16,14 @@ pub trait ErasedHandler: Send + Sync {
 
 /// One handler at work on one packet.
 pub trait ErasedCall: Send {
-    /// Takes the arguments from the request and calls the function; nothing of the request is kept.
-    ///
-    /// # Errors
-    /// What the first extractor that refuses says.
-    fn start(self: Pin<&mut Self>, request: &mut Request<'_>) -> Result<(), Rejection>;
+    /// Takes the arguments from the request, calls the function and goes as far as it can; nothing of the request is
+    /// kept. What an extractor that refuses says is the reply.
+    fn start(
+        self: Pin<&mut Self>,
+        request: &mut Request<'_>,
+        context: &mut Context<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Poll<Flow>;
 
     /// Goes on, and writes the reply when the function has returned.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>, reply: &mut Reply<'_>) -> Poll<Flow>;
@@ -39,11 +42,21 @@ where
     S: Fn(&mut Request<'_>) -> Result<F, Rejection> + Send,
     F: Future<Output: IntoReply> + Send,
 {
-    fn start(self: Pin<&mut Self>, request: &mut Request<'_>) -> Result<(), Rejection> {
-        let mut this = self.project();
-        let future = (this.start)(request)?;
-        this.future.set(Some(future));
-        Ok(())
+    fn start(
+        mut self: Pin<&mut Self>,
+        request: &mut Request<'_>,
+        context: &mut Context<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Poll<Flow> {
+        let mut this = self.as_mut().project();
+        match (this.start)(request) {
+            Ok(future) => this.future.set(Some(future)),
+            Err(rejection) => {
+                tracing::debug!(part = "API Parser", %rejection, "The packet does not suit the handler");
+                return Poll::Ready(reply.failure(&rejection));
+            }
+        }
+        self.poll(context, reply)
     }
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>, reply: &mut Reply<'_>) -> Poll<Flow> {

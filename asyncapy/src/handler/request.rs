@@ -15,8 +15,9 @@ pub struct Request<'a> {
     state: &'a StateMap,
     /// The packet's number on its connection, from 1.
     number: u64,
-    /// The payload where it can be shared; a small one is copied when somebody wants to keep it.
-    shared: Option<&'a Bytes>,
+    /// The frame where it can be shared, and where in it the payload begins; a small one is copied when somebody wants
+    /// to keep it.
+    shared: Option<(&'a Bytes, usize)>,
     /// Made once for all who ask for an owned packet.
     packet: OnceCell<Packet>,
 }
@@ -27,7 +28,7 @@ impl<'a> Request<'a> {
         client: &'a Client,
         state: &'a StateMap,
         number: u64,
-        shared: Option<&'a Bytes>,
+        shared: Option<(&'a Bytes, usize)>,
     ) -> Self {
         Self { view, client, state, number, shared, packet: OnceCell::new() }
     }
@@ -58,7 +59,10 @@ impl<'a> Request<'a> {
     }
 
     fn make_packet(&self) -> Packet {
-        let payload = self.shared.cloned().unwrap_or_else(|| Bytes::copy_from_slice(self.view.payload()));
+        let payload = match self.shared {
+            Some((frame, start)) => frame.slice(start..),
+            None => Bytes::copy_from_slice(self.view.payload()),
+        };
         Packet::checked(payload, self.view.encoding()).with_origin(self.client.core().clone(), self.number)
     }
 

@@ -19,7 +19,7 @@ use bytes::BytesMut;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use self::packet::{Current, Running};
+use self::packet::{Current, Running, Turn};
 use self::scratch::Scratch;
 use self::timer::Timer;
 use super::shared::{Counters, Shared};
@@ -40,6 +40,8 @@ pub(crate) struct Connection {
     output: BytesMut,
     /// The packet in hand: packets of a session are handled one at a time (protocol V2, rule 5).
     current: Option<Current>,
+    /// Its wait for a turn, where too many handlers run.
+    turn: Option<Box<Turn>>,
     /// Its handler, where that waits for something.
     running: Option<Running>,
     /// The number of the last packet.
@@ -97,6 +99,7 @@ impl Connection {
             input: BytesMut::new(),
             output: BytesMut::new(),
             current: None,
+            turn: None,
             running: None,
             number: 0,
             needed: 0,
@@ -151,7 +154,7 @@ impl Connection {
         let before = self.number;
         let polled = self.drive(context, timer, &mut scratch);
         Counters::add(&self.shared.counters.packets, self.number - before);
-        scratch.buffers.collect(&mut self.input, &mut self.output);
+        scratch.buffers.collect(&mut self.input, &mut self.output, self.shared.limits.buf);
         scratch.put_back();
         polled
     }
@@ -207,14 +210,16 @@ impl Connection {
 
     /// Handles the packets that are there.
     fn handle(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> Step {
-        let mut indexed = false;
-        loop {
-            if self.current.is_some() {
-                match self.advance(context, scratch, indexed) {
-                    Poll::Ready(()) => self.finish(),
-                    Poll::Pending => return Step::Waiting,
+        if let Some(mut packet) = self.current.take() {
+            match self.resume(&mut packet, context, scratch) {
+                Poll::Ready(()) => self.finish(packet),
+                Poll::Pending => {
+                    self.current = Some(packet);
+                    return Step::Waiting;
                 }
             }
+        }
+        loop {
             if self.core().phase() != Phase::Open {
                 return Step::End(End::Closed);
             }
@@ -226,10 +231,19 @@ impl Connection {
                 return Step::NeedInput;
             }
             match self.shared.framing.decode(&self.input) {
-                Ok(Ok(frame)) => match self.begin(frame, scratch) {
-                    Ok(()) => indexed = true,
-                    Err(end) => return Step::End(end),
-                },
+                Ok(Ok(frame)) => {
+                    let mut packet = match self.begin(frame, scratch) {
+                        Ok(packet) => packet,
+                        Err(end) => return Step::End(end),
+                    };
+                    match self.advance(&mut packet, context, scratch) {
+                        Poll::Ready(()) => self.finish(packet),
+                        Poll::Pending => {
+                            self.current = Some(packet);
+                            return Step::Waiting;
+                        }
+                    }
+                }
                 Ok(Err(needed)) => {
                     self.needed = needed;
                     return Step::NeedInput;

@@ -15,7 +15,7 @@ use super::{Connection, Due, End};
 use crate::error::{Code, Failure};
 use crate::handler::session::Phase;
 use crate::handler::{ErasedCall, Flow, Reply, Request};
-use crate::server::shared::Counters;
+use crate::server::shared::{Counters, Shared};
 use crate::wire::{Encoding, Frame, Index, PayloadLimits, View};
 
 /// Payloads up to this are copied when a handler wants to keep them, so that a short packet does not hold on to the
@@ -24,29 +24,23 @@ const COPY: usize = 4 * 1024;
 
 /// The packet in hand.
 pub(super) struct Current {
-    payload: Payload,
+    /// Where the payload lies: in the connection's input, whose front the frame is, or in `shared`.
+    payload: Range<usize>,
+    /// The frame, where it was taken out of the input so that it can be shared.
+    shared: Option<Bytes>,
     encoding: Encoding,
-    /// The place in the table of the group that is asked next.
-    group: usize,
     /// Whether a handler was found for it.
     matched: bool,
-    /// The wait for its turn, where too many handlers run.
-    turn: Option<Turn>,
-    /// The turn, once it has come.
-    permit: Option<OwnedSemaphorePermit>,
+    /// The place in the table of the group that is asked next.
+    group: usize,
 }
 
-/// Where the payload of the packet in hand is.
-enum Payload {
-    /// At the front of the connection's input, which holds the whole frame up to the payload's end.
-    Front(Range<usize>),
-    /// Taken out, so that it can be shared.
-    Shared(Bytes),
-}
-
-struct Turn {
+/// The wait of a packet for its turn, where too many handlers run.
+pub(super) struct Turn {
     deadline: Instant,
     acquire: Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>,
+    /// The turn, once it has come.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// A handler that waits for something.
@@ -59,8 +53,8 @@ pub(super) struct Running {
 }
 
 impl Connection {
-    /// Takes a frame in hand.
-    pub(super) fn begin(&mut self, frame: Frame, scratch: &mut Scratch) -> Result<(), End> {
+    /// Takes a frame in hand; the scratch index is then the packet's.
+    pub(super) fn begin(&mut self, frame: Frame, scratch: &mut Scratch) -> Result<Current, End> {
         let Frame { encoding, payload } = frame;
         debug!(part = "Client handler", "Expected stream length is {}", payload.len());
         debug!(part = "API Parser", "Protocol-Version is V2, Content-Encoding is {encoding}");
@@ -73,110 +67,34 @@ impl Connection {
         }
         self.client.core().fix_encoding(encoding);
         self.number += 1;
-        let payload = if payload.len() > COPY {
-            Payload::Shared(self.input.split_to(payload.end).freeze().slice(payload.start..))
-        } else {
-            Payload::Front(payload)
-        };
-        let current = Current { payload, encoding, group: 0, matched: false, turn: None, permit: None };
-        self.current = Some(current);
-        Ok(())
+        let shared = (payload.len() > COPY).then(|| self.input.split_to(payload.end).freeze());
+        Ok(Current { payload, shared, encoding, matched: false, group: 0 })
     }
 
-    /// Brings the packet in hand from group to group, as far as its handlers let it. `indexed` tells whether the
-    /// scratch index is the packet's.
-    pub(super) fn advance(
+    /// Goes on with a packet that had to wait.
+    pub(super) fn resume(
         &mut self,
+        packet: &mut Current,
         context: &mut Context<'_>,
         scratch: &mut Scratch,
-        mut indexed: bool,
     ) -> Poll<()> {
-        let Self { client, shared, input, output, current, running, number, .. } = self;
-        let Some(packet) = current else { return Poll::Ready(()) };
-        let core = client.core();
-        scratch.buffers.lend_output(output);
-        loop {
-            if let Some(handler) = running {
-                let mut reply = Reply::new(output, shared.framing, core.encoding(), &core.outbox);
-                let polled =
-                    catch_unwind(AssertUnwindSafe(|| handler.call.as_mut().poll(context, &mut reply)));
-                let flow = match polled {
-                    Ok(polled) => {
-                        let flow = ready!(polled);
-                        if let Some(handler) = running.take() {
-                            scratch.calls.keep(handler.route, handler.call);
-                        }
-                        flow
-                    }
-                    Err(panic) => {
-                        // What the function still holds is let go of now, not when it is next called.
-                        *running = None;
-                        panicked(&*panic, &mut reply, &shared.counters)
-                    }
-                };
-                if ends(flow, client, *number) {
-                    return Poll::Ready(());
-                }
-            }
-            let Some(group) = shared.table.groups().get(packet.group) else { return Poll::Ready(()) };
-            ready!(packet.poll_turn(context, shared));
-            let payload = match &packet.payload {
-                Payload::Front(range) => &input[range.clone()],
-                Payload::Shared(bytes) => &bytes[..],
-            };
-            if !indexed {
-                reindex(&mut scratch.index, payload, packet.encoding);
-                indexed = true;
-            }
-            packet.group += 1;
-            debug!(part = "API Parser", "Checking group {}", group.number);
-
-            let view = View::new(payload, packet.encoding, &scratch.index);
-            let owned = match &packet.payload {
-                Payload::Front(_) => None,
-                Payload::Shared(bytes) => Some(bytes),
-            };
-            let mut request = Request::new(view, client, &shared.state, *number, owned);
+        let Self { client, shared, output, running, number, .. } = self;
+        if let Some(handler) = running {
+            scratch.buffers.lend_output(output);
+            let core = client.core();
             let mut reply = Reply::new(output, shared.framing, core.encoding(), &core.outbox);
-            let candidates = &mut scratch.candidates;
-            let matched =
-                catch_unwind(AssertUnwindSafe(|| shared.table.first_match(group, &request, candidates)));
-            let route = match matched {
-                Ok(Some(route)) => route,
-                Ok(None) => continue,
-                Err(panic) => {
-                    packet.matched = true;
-                    panicked(&*panic, &mut reply, &shared.counters);
-                    return Poll::Ready(());
-                }
-            };
-            packet.matched = true;
-            let info = &shared.table.route(route).info;
-            debug!(part = "API Parser", "Calling '{}' in group {}", info.name, group.number);
-
-            let mut call = scratch.calls.take(&shared.table, route);
-            let polled = catch_unwind(AssertUnwindSafe(|| match call.as_mut().start(&mut request) {
-                Ok(()) => call.as_mut().poll(context, &mut reply),
-                Err(rejection) => {
-                    debug!(part = "API Parser", %rejection, "The packet does not suit the handler");
-                    Poll::Ready(reply.failure(&rejection))
-                }
-            }));
+            let polled = catch_unwind(AssertUnwindSafe(|| handler.call.as_mut().poll(context, &mut reply)));
             let flow = match polled {
-                Ok(Poll::Ready(flow)) => {
-                    scratch.calls.keep(route, call);
+                Ok(polled) => {
+                    let flow = ready!(polled);
+                    if let Some(handler) = running.take() {
+                        scratch.calls.keep(handler.route, handler.call);
+                    }
                     flow
                 }
-                Ok(Poll::Pending) => {
-                    let timeout = shared.table.route(route).timeout.unwrap_or(shared.limits.handler_timeout);
-                    let permit =
-                        packet.permit.take().or_else(|| shared.calls.clone().try_acquire_owned().ok());
-                    let deadline = Instant::now() + timeout;
-                    *running = Some(Running { call, route, deadline, _permit: permit });
-                    return Poll::Pending;
-                }
                 Err(panic) => {
-                    drop(call);
+                    // What the function still holds is let go of now, not when it is next called.
+                    *running = None;
                     panicked(&*panic, &mut reply, &shared.counters)
                 }
             };
@@ -184,18 +102,79 @@ impl Connection {
                 return Poll::Ready(());
             }
         }
+        let payload = packet.shared.as_deref().unwrap_or(&self.input);
+        reindex(&mut scratch.index, &payload[packet.payload.clone()], packet.encoding);
+        self.advance(packet, context, scratch)
+    }
+
+    /// Brings the packet in hand from group to group, as far as its handlers let it. The scratch index is the packet's.
+    pub(super) fn advance(
+        &mut self,
+        packet: &mut Current,
+        context: &mut Context<'_>,
+        scratch: &mut Scratch,
+    ) -> Poll<()> {
+        let Self { client, shared, input, output, running, number, turn, .. } = self;
+        let core = client.core();
+        let table = &shared.table;
+        scratch.buffers.lend_output(output);
+        let Scratch { index, candidates, calls, .. } = scratch;
+        let payload = &packet.shared.as_deref().unwrap_or(input)[packet.payload.clone()];
+        let view = View::new(payload, packet.encoding, index);
+        while let Some(group) = table.groups().get(packet.group) {
+            if turn.is_some() || shared.calls.available_permits() == 0 {
+                ready!(poll_turn(turn, context, shared));
+            }
+            packet.group += 1;
+            debug!(part = "API Parser", "Checking group {}", group.number);
+
+            let whole = packet.shared.as_ref().map(|frame| (frame, packet.payload.start));
+            let mut request = Request::new(view, client, &shared.state, *number, whole);
+            let mut reply = Reply::new(output, shared.framing, core.encoding(), &core.outbox);
+            // No handler: a panic would come from a filter.
+            let mut called = None;
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                let route = table.first_match(group, &request, candidates)?;
+                let info = &table.route(route).info;
+                debug!(part = "API Parser", "Calling '{}' in group {}", info.name, group.number);
+                let (_, call) = called.insert((route, calls.take(table, route)));
+                Some(call.as_mut().start(&mut request, context, &mut reply))
+            }));
+            let flow = match (polled, called) {
+                (Ok(Some(Poll::Ready(flow))), Some((route, call))) => {
+                    calls.keep(route, call);
+                    flow
+                }
+                (Ok(Some(Poll::Pending)), Some((route, call))) => {
+                    packet.matched = true;
+                    let timeout = table.route(route).timeout.unwrap_or(shared.limits.handler_timeout);
+                    let permit = turn.take().and_then(|turn| turn.permit);
+                    let permit = permit.or_else(|| shared.calls.clone().try_acquire_owned().ok());
+                    let deadline = Instant::now() + timeout;
+                    *running = Some(Running { call, route, deadline, _permit: permit });
+                    return Poll::Pending;
+                }
+                (Ok(_), _) => continue,
+                (Err(panic), _) => panicked(&*panic, &mut reply, &shared.counters),
+            };
+            packet.matched = true;
+            if ends(flow, client, *number) {
+                break;
+            }
+        }
+        *turn = None;
+        Poll::Ready(())
     }
 
     /// The packet in hand is done with.
-    pub(super) fn finish(&mut self) {
-        let Some(packet) = self.current.take() else { return };
+    pub(super) fn finish(&mut self, packet: Current) {
         if !packet.matched {
             debug!(part = "API Parser", "No handler matches");
             let encoding = self.client.encoding();
             self.fail(&Code::NoHandler, encoding);
         }
-        if let Payload::Front(range) = packet.payload {
-            self.input.advance(range.end);
+        if packet.shared.is_none() {
+            self.input.advance(packet.payload.end);
         }
         self.finished = true;
     }
@@ -206,38 +185,36 @@ impl Connection {
         // What the handler has sent itself comes first.
         self.client.core().outbox.drain_into(&mut self.output);
         self.running = None;
-        if let Some(packet) = &mut self.current {
-            packet.matched = true;
-        }
+        self.turn = None;
         let encoding = self.client.encoding();
         self.fail(code, encoding);
-        self.finish();
+        if let Some(packet) = self.current.take() {
+            self.finish(Current { matched: true, ..packet });
+        }
     }
 
     /// When the packet in hand is too late.
     pub(super) fn packet_deadline(&self) -> Option<(Instant, Due)> {
-        let turn = || self.current.as_ref().and_then(|packet| packet.turn.as_ref());
-        match &self.running {
-            Some(running) => Some((running.deadline, Due::Handler)),
-            None => turn().map(|turn| (turn.deadline, Due::Turn)),
+        match (&self.running, &self.turn) {
+            (Some(running), _) => Some((running.deadline, Due::Handler)),
+            (None, turn) => turn.as_ref().map(|turn| (turn.deadline, Due::Turn)),
         }
     }
 }
 
-impl Current {
-    /// Ready when a handler may run.
-    fn poll_turn(&mut self, context: &mut Context<'_>, shared: &super::Shared) -> Poll<()> {
-        if self.permit.is_some() || (self.turn.is_none() && shared.calls.available_permits() > 0) {
-            return Poll::Ready(());
-        }
-        let turn = self.turn.get_or_insert_with(|| Turn {
+/// Ready when a handler may run.
+fn poll_turn(turn: &mut Option<Box<Turn>>, context: &mut Context<'_>, shared: &Shared) -> Poll<()> {
+    let turn = turn.get_or_insert_with(|| {
+        Box::new(Turn {
             deadline: Instant::now() + shared.limits.call_queue_timeout,
             acquire: Box::pin(shared.calls.clone().acquire_owned()),
-        });
-        self.permit = ready!(turn.acquire.as_mut().poll(context)).ok();
-        self.turn = None;
-        Poll::Ready(())
+            permit: None,
+        })
+    });
+    if turn.permit.is_none() {
+        turn.permit = ready!(turn.acquire.as_mut().poll(context)).ok();
     }
+    Poll::Ready(())
 }
 
 /// Whether no further group sees the packet.

@@ -34,8 +34,6 @@ pub(super) struct Calls {
 
 /// Buffers that grew beyond this for one large packet are given back to the allocator, in bytes.
 const KEEP_AT_MOST: usize = 256 * 1024;
-/// What a buffer that is kept can take without growing, in bytes.
-const KEEP_AT_LEAST: usize = 4 * 1024;
 
 thread_local! {
     static SPARE: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
@@ -68,13 +66,13 @@ impl Buffers {
         }
     }
 
-    /// Takes the buffers back that hold nothing.
-    pub(super) fn collect(&mut self, input: &mut BytesMut, output: &mut BytesMut) {
+    /// Takes the buffers back that hold nothing, with room for `least` bytes in each.
+    pub(super) fn collect(&mut self, input: &mut BytesMut, output: &mut BytesMut, least: usize) {
         for (lent, kept) in [(input, &mut self.input), (output, &mut self.output)] {
             if lent.is_empty() && lent.capacity() > 0 {
                 let mut buffer = std::mem::take(lent);
                 // What was taken off the front comes back here, without a copy.
-                buffer.reserve(KEEP_AT_LEAST);
+                buffer.reserve(least);
                 if kept.capacity() == 0 && buffer.capacity() <= KEEP_AT_MOST {
                     *kept = buffer;
                 }

@@ -80,6 +80,7 @@ pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
 
             #[automatically_derived]
             impl #impl_generics #krate::__private::EncodePacket for #name #own #where_clause {
+                #[inline]
                 fn encode_packet(
                     &self,
                     encoding: #krate::__private::Encoding,
@@ -102,6 +103,7 @@ pub(crate) fn derive(input: &DeriveInput) -> syn::Result<TokenStream> {
                 const COMPLETE: bool = #complete;
                 type Shape<__Filter> = #shape_type;
 
+                #[inline]
                 fn decode_packet(
                     view: #krate::__private::View<'_>,
                 ) -> ::core::result::Result<Self, #krate::__private::Rejection> {

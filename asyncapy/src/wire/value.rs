@@ -110,25 +110,19 @@ impl<'a> Value<'a> {
     /// The string; borrowed, unless it is written with escapes.
     #[inline]
     pub fn as_str(&self) -> Option<Cow<'a, str>> {
-        if self.kind() != Kind::Text {
-            return None;
-        }
-        match self.source {
-            Source::Json(text) => {
-                let inside = text.get(1..text.len() - 1)?;
-                Some(if self.shape.escaped { json::unescape(inside) } else { Cow::Borrowed(inside) })
-            }
-            Source::ZiProto(bytes) => std::str::from_utf8(ziproto_text(bytes)?).ok().map(Cow::Borrowed),
+        match (self.source, self.shape.escaped) {
+            (Source::Json(text), true) => text.get(1..text.len() - 1).map(json::unescape),
+            _ => self.plain_text().map(Cow::Borrowed),
         }
     }
 
-    /// The string, copied.
+    /// The string, if it stands in the payload as it is.
     #[inline]
-    pub fn to_text(&self) -> Option<String> {
-        match (self.source, self.kind()) {
-            // The copy is aligned, so that it is checked some words at a time, and not byte by byte.
-            (Source::ZiProto(bytes), Kind::Text) => String::from_utf8(ziproto_text(bytes)?.to_vec()).ok(),
-            _ => self.as_str().map(Cow::into_owned),
+    pub(crate) fn plain_text(&self) -> Option<&'a str> {
+        match self.source {
+            _ if self.kind() != Kind::Text || self.shape.escaped => None,
+            Source::Json(text) => text.get(1..text.len() - 1),
+            Source::ZiProto(bytes) => std::str::from_utf8(ziproto_text(bytes)?).ok(),
         }
     }
 

@@ -222,11 +222,12 @@ macro_rules! text {
         impl FieldValue for $type {
             const KIND: FieldKind = FieldKind::Text;
 
-            #[inline]
+            // Always inlined: a string that came back through memory would be waited for before it could be moved on.
+            #[inline(always)]
             fn read(value: Value<'_>) -> Result<Self, Mismatch> {
-                match value.to_text() {
-                    Some(text) => Ok(text.into()),
-                    None => Err(Mismatch::new("text", Kind::Text, value)),
+                match value.plain_text() {
+                    Some(text) => Ok(text.to_owned().into()),
+                    None => odd_text(value).map(Into::into),
                 }
             }
 
@@ -246,6 +247,12 @@ macro_rules! text {
 }
 
 text!(String Box<str> Arc<str> Cow<'static, str>);
+
+/// Text that is written with escapes, or no text.
+#[cold]
+fn odd_text(value: Value<'_>) -> Result<String, Mismatch> {
+    value.as_str().map(Cow::into_owned).ok_or_else(|| Mismatch::new("text", Kind::Text, value))
+}
 
 impl<T: FieldValue> FieldValue for Option<T> {
     const KIND: FieldKind = T::KIND;

@@ -60,10 +60,13 @@ impl<'a> Rest<'a> {
     #[inline(always)]
     fn value(&mut self) -> Option<Value<'a>> {
         let (shape, end) = match self.source.encoding() {
-            Encoding::Json => {
-                let mut scanner = self.scanner();
-                (scanner.value().ok()?, scanner.at)
-            }
+            Encoding::Json => match json::short_text(self.source.bytes(), self.at) {
+                Some(end) => (Shape::new(Kind::Text), end),
+                None => {
+                    let mut scanner = self.scanner();
+                    (scanner.value().ok()?, scanner.at)
+                }
+            },
             Encoding::ZiProto => {
                 let (token, next) = ziproto::read(self.source.bytes(), self.at).ok()?;
                 let end = match token {

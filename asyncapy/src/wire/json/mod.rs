@@ -5,6 +5,6 @@ mod string;
 mod write;
 
 pub(super) use scan::{Scanner, scan};
-pub(super) use string::{equals, unescape};
+pub(super) use string::{equals, short_text, unescape};
 pub(super) use write::Compact;
 pub use write::{write_json_f64, write_json_i64, write_json_string, write_json_u64};

@@ -17,6 +17,17 @@ pub(crate) fn stops(word: u64) -> u64 {
     (hit(quote, 1) | hit(backslash, 1) | hit(word, 0x20)) & HIGH
 }
 
+/// Where a string without escapes of at most seven bytes ends that begins at `at`, if one does: most words do.
+#[inline(always)]
+pub(crate) fn short_text(bytes: &[u8], at: usize) -> Option<usize> {
+    let [b'"', rest @ ..] = bytes.get(at..)? else { return None };
+    let word = u64::from_le_bytes(*rest.first_chunk()?);
+    let first = stops(word).trailing_zeros() / 8;
+    // Without a stop this is a shift by all bits there are, which is none.
+    let stop = word.checked_shr(first * 8)? as u8;
+    (stop == b'"').then_some(at + 2 + first as usize)
+}
+
 /// The character that `\uXXXX`, or a pair of them, stands for, and how many bytes it takes.
 pub(crate) fn surrogates(bytes: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| {

@@ -52,7 +52,7 @@ async fn join(
     client: Client,
     #[field] join: String,
     State(room): State<Room>,
-) -> std::result::Result<serde_json::Value, ChatError> {
+) -> Result<serde_json::Value, ChatError> {
     if room.enter(&join, client) { Ok(json!({"joined": join})) } else { Err(ChatError::NameTaken) }
 }
 
@@ -61,7 +61,7 @@ async fn say(
     client: Client,
     #[field] say: String,
     State(room): State<Room>,
-) -> std::result::Result<serde_json::Value, ChatError> {
+) -> Result<serde_json::Value, ChatError> {
     let (from, others) = room.around(&client).ok_or(ChatError::NotInRoom)?;
     let said = Said { from, text: say };
     let mut heard = 0;

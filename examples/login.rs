@@ -24,7 +24,7 @@ enum LoginError {
 
 /// `user` must begin with a letter: what the type cannot say, the filter does.
 #[handler(fields(user = "[a-z]", pin, ..))]
-async fn login(Typed(login): Typed<Login>) -> std::result::Result<Welcome, LoginError> {
+async fn login(Typed(login): Typed<Login>) -> Result<Welcome, LoginError> {
     if login.pin != 1234 {
         return Err(LoginError::BadPin);
     }

@@ -4,9 +4,15 @@
 //! 2. [Filters and groups](filters_and_groups)
 //! 3. [Sessions and limits](sessions_and_limits)
 //! 4. [Errors](errors)
-//! 5. [Migrating from AsyncAPY](migrating)
-//! 6. [Protocol V2](protocol_v2)
+//! 5. [Clients and tests](clients_and_tests)
+//! 6. [The command line](command_line)
+//! 7. [Migrating from AsyncAPY](migrating)
+//! 8. [Protocol V2](protocol_v2)
 
+#[doc = include_str!("../docs/clients-and-tests.md")]
+pub mod clients_and_tests {}
+#[doc = include_str!("../docs/command-line.md")]
+pub mod command_line {}
 #[doc = include_str!("../docs/errors.md")]
 pub mod errors {}
 #[doc = include_str!("../docs/filters-and-groups.md")]

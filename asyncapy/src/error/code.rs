@@ -32,6 +32,9 @@ macro_rules! codes {
             }
         }
 
+        #[cfg(test)]
+        const CODES: &[&str] = &[$($wire,)*];
+
         impl From<&str> for Code {
             fn from(text: &str) -> Self {
                 match text {
@@ -74,7 +77,7 @@ codes! {
     TooManyConnections = "ERR_TOO_MANY_CONNECTIONS";
     /// The server has too much to do; try again later.
     Overloaded = "ERR_OVERLOADED";
-    /// The client has not read its replies for too long.
+    /// The client has not read its replies for too long. It stands in the log: nobody would read it on the wire.
     ReaderTooSlow = "ERR_READER_TOO_SLOW";
     /// The server is shutting down.
     ShuttingDown = "ERR_SHUTTING_DOWN";
@@ -92,5 +95,31 @@ impl Code {
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_read_as_it_was_written() {
+        for text in CODES {
+            let code = Code::from(*text);
+            assert!(!matches!(code, Code::Custom(_)), "{text}");
+            assert_eq!(code.as_str(), *text);
+        }
+        assert_eq!(Code::from("ERR_BAD_PIN"), Code::custom("ERR_BAD_PIN"));
+    }
+
+    #[test]
+    fn the_guide_names_each_code() {
+        let chapter = include_str!("../../docs/errors.md");
+        let rows: Vec<_> =
+            chapter.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next()).collect();
+        for text in CODES {
+            let code = format!("`{text}`");
+            assert_eq!(rows.iter().filter(|row| row.contains(&code)).count(), 1, "{code}");
+        }
     }
 }

@@ -63,8 +63,8 @@ pub struct Limits {
     /// Unsent bytes of a connection above which its senders wait, no further packet of it is read, and nothing else
     /// suffers. Default 1 MiB.
     pub output_soft: usize,
-    /// Unsent bytes of a connection that may never be exceeded. `ERR_READER_TOO_SLOW`, then the connection closes.
-    /// Default 4 MiB.
+    /// Unsent bytes of a connection that may never be exceeded: senders that do not wait are refused, and a connection
+    /// that still has more closes, with `ERR_READER_TOO_SLOW` in the log. Default 4 MiB.
     pub output_hard: usize,
     /// How long a write may make no progress at all. `ERR_READER_TOO_SLOW` in the log; the connection closes.
     /// Default 10 s.

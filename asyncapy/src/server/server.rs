@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::accept::accept;
 use super::builder::{Builder, Hook};
@@ -91,6 +91,12 @@ impl Server {
 
     async fn launch(mut self) -> Result<Running> {
         info!(part = "API main", "The server is starting up");
+        if self.handlers().next().is_none() {
+            warn!(
+                part = "API main",
+                "No handlers: `.linked()` or `.register(..)` brings them; every packet will be refused"
+            );
+        }
         let mut listeners = Vec::new();
         for endpoint in &self.endpoints {
             let bound = Listener::bind(

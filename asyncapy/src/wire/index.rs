@@ -46,6 +46,13 @@ pub(super) struct Limits {
 impl Limits {
     /// For bytes that have been checked.
     pub(super) const CHECKED: Self = Self { depth: DEEPEST, nodes: u32::MAX };
+
+    /// Counts a value.
+    #[inline]
+    pub(super) fn count(&mut self) -> Result<(), Fault> {
+        self.nodes = self.nodes.checked_sub(1).ok_or(Fault::TooManyNodes)?;
+        Ok(())
+    }
 }
 
 /// Why a payload was refused.

@@ -176,6 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_names_each_setting() {
+        let chapter = include_str!("../../../docs/sessions-and-limits.md");
+        let rows: Vec<_> =
+            chapter.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next()).collect();
+        for setting in SETTINGS {
+            let key = format!("`{}`", setting.key);
+            assert_eq!(rows.iter().filter(|row| row.contains(&key)).count(), 1, "{key}");
+        }
+    }
+
+    #[test]
     fn a_value_too_great_for_its_field_is_refused() {
         let mut settings = Settings::default();
         let depth = Setting::find("payload_depth").unwrap();

@@ -31,7 +31,7 @@ impl<'a> Scanner<'a> {
         if self.visible()? != b'{' {
             return Err(Fault::NoMap);
         }
-        self.count()?;
+        self.limits.count()?;
         if self.limits.depth == 0 {
             return Err(Fault::TooDeep);
         }
@@ -76,16 +76,6 @@ impl<'a> Scanner<'a> {
                 None => return Err(Fault::Early),
             }
         }
-    }
-
-    /// Counts a value.
-    #[inline]
-    fn count(&mut self) -> Result<(), Fault> {
-        match self.limits.nodes.checked_sub(1) {
-            Some(left) => self.limits.nodes = left,
-            None => return Err(Fault::TooManyNodes),
-        }
-        Ok(())
     }
 
     /// A top-level field, from its key's quote to its value's last byte.
@@ -133,7 +123,7 @@ impl<'a> Scanner<'a> {
     /// A string, number or literal.
     #[inline]
     pub(crate) fn scalar(&mut self) -> Result<Shape, Fault> {
-        self.count()?;
+        self.limits.count()?;
         match self.bytes.get(self.at) {
             Some(b'"') => {
                 self.at += 1;
@@ -257,7 +247,7 @@ impl<'a> Scanner<'a> {
         let mut opens = Some(map);
         loop {
             if let Some(map) = opens.take() {
-                self.count()?;
+                self.limits.count()?;
                 depth += 1;
                 if depth > self.limits.depth {
                     return Err(Fault::TooDeep);

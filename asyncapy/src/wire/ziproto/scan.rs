@@ -58,7 +58,7 @@ impl<'a> Scanner<'a> {
         if self.limits.depth == 0 {
             return Err(Fault::TooDeep);
         }
-        self.count()?;
+        self.limits.count()?;
         self.fits(count, true)?;
         for _ in 0..count {
             let start = self.at;
@@ -91,15 +91,6 @@ impl<'a> Scanner<'a> {
         Ok(token)
     }
 
-    #[inline]
-    fn count(&mut self) -> Result<(), Fault> {
-        match self.limits.nodes.checked_sub(1) {
-            Some(left) => self.limits.nodes = left,
-            None => return Err(Fault::TooManyNodes),
-        }
-        Ok(())
-    }
-
     /// Whether so many values or pairs could stand in the bytes that are left: each takes at least one byte or two.
     #[inline]
     fn fits(&self, count: u32, map: bool) -> Result<(), Fault> {
@@ -113,7 +104,7 @@ impl<'a> Scanner<'a> {
     /// A value and all that is in it.
     #[inline]
     fn value(&mut self) -> Result<Kind, Fault> {
-        self.count()?;
+        self.limits.count()?;
         match self.token()? {
             Token::List(count) => self.container(Level { left: count, map: false }).map(|()| Kind::List),
             Token::Map(count) => self.container(Level { left: count, map: true }).map(|()| Kind::Map),
@@ -143,7 +134,7 @@ impl<'a> Scanner<'a> {
                     _ => return Err(Fault::BadKey),
                 }
             }
-            self.count()?;
+            self.limits.count()?;
             let inner = match self.token()? {
                 Token::Text(text) => {
                     check_utf8(text)?;

@@ -170,6 +170,7 @@ async fn the_wait_for_a_packet_begins_when_the_server_reads_again() {
     let builder = Server::builder().register_fn(move |packet: Packet| async move {
         if packet.contains("big") { json!({"a": "x".repeat(length)}) } else { json!({"a": 1}) }
     });
+    let builder = builder.limits(|limits| limits.output_soft = 64 * 1024);
     let server = builder.build().unwrap().start_in_memory().await.unwrap();
     let mut stream = server.handle().connect().unwrap();
     let next = frame(JSON, br#"{"n": 1}"#);

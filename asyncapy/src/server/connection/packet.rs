@@ -148,7 +148,8 @@ impl Connection {
                 }
                 (Ok(Some(Poll::Pending)), Some((route, call))) => {
                     packet.matched = true;
-                    let timeout = table.route(route).timeout.unwrap_or(shared.limits.handler_timeout).min(FOR_EVER);
+                    let timeout =
+                        table.route(route).timeout.unwrap_or(shared.limits.handler_timeout).min(FOR_EVER);
                     let permit = turn.take().and_then(|turn| turn.permit);
                     let permit = permit.or_else(|| shared.calls.clone().try_acquire_owned().ok());
                     let deadline = Instant::now() + timeout;

@@ -11,6 +11,7 @@ mod blocking_handlers;
 mod client;
 mod command_line;
 mod config_file;
+mod edges;
 mod encodings;
 mod extractors;
 mod filters;

@@ -27,6 +27,9 @@ pub trait ErasedCall: Send {
 
     /// Goes on, and writes the reply when the function has returned.
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>, reply: &mut Reply<'_>) -> Poll<Flow>;
+
+    /// Whether the call may be kept once it has ended: it holds nothing that must be let go of with the server.
+    fn is_reusable(&self) -> bool;
 }
 
 pin_project! {
@@ -52,7 +55,7 @@ where
         match (this.start)(request) {
             Ok(future) => this.future.set(Some(future)),
             Err(rejection) => {
-                tracing::debug!(part = "API Parser", %rejection, "The packet does not suit the handler");
+                tracing::debug!(part = "API Parser", ?rejection, "The packet does not suit the handler");
                 return Poll::Ready(reply.failure(&rejection));
             }
         }
@@ -67,6 +70,10 @@ where
         let output = std::task::ready!(future.poll(context));
         this.future.set(None);
         Poll::Ready(output.into_reply(reply))
+    }
+
+    fn is_reusable(&self) -> bool {
+        !std::mem::needs_drop::<S>()
     }
 }
 

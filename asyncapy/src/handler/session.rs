@@ -34,7 +34,7 @@ pub(crate) struct Core {
     /// What is said before the first packet.
     default_encoding: Encoding,
     phase: AtomicU8,
-    /// The number of the packet whose propagation was stopped last.
+    /// The number of the latest packet whose propagation was stopped.
     stopped: AtomicU64,
     /// For `get_sessions`; weak, since the table holds the sessions.
     pub(crate) sessions: Weak<Sessions>,
@@ -111,7 +111,8 @@ impl Core {
 
 impl Origin for Core {
     fn stop_propagation(&self, packet: u64) {
-        self.stopped.store(packet, Ordering::Relaxed);
+        // Numbers grow: a packet from before does not undo what was asked for this one.
+        self.stopped.fetch_max(packet, Ordering::Relaxed);
     }
 }
 

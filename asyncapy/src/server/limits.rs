@@ -5,6 +5,9 @@ use crate::wire::{HeaderSize, PayloadLimits};
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
+/// What "never" comes to: the clock can say no more.
+pub(crate) const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
 /// The most connections that the default allows, however many files the process may open.
 const MOST_CONNECTIONS: usize = 16_384;
 
@@ -63,8 +66,9 @@ pub struct Limits {
     /// Unsent bytes of a connection above which its senders wait, no further packet of it is read, and nothing else
     /// suffers. Default 1 MiB.
     pub output_soft: usize,
-    /// Unsent bytes of a connection that may never be exceeded: senders that do not wait are refused, and a connection
-    /// that still has more closes, with `ERR_READER_TOO_SLOW` in the log. Default 4 MiB.
+    /// Unsent bytes of a connection above which nothing more is taken, not even from those who do not wait:
+    /// `ERR_OVERLOADED` to the sender. One reply may exceed it, whatever its size; a client that reads nothing of it
+    /// is closed by [`write_stall`](Limits::write_stall). Default 4 MiB.
     pub output_hard: usize,
     /// How long a write may make no progress at all. `ERR_READER_TOO_SLOW` in the log; the connection closes.
     /// Default 10 s.
@@ -128,6 +132,27 @@ impl Limits {
     /// ```
     pub fn packet_size(&self, header_size: HeaderSize) -> u32 {
         self.max_packet_size.min(longest(header_size))
+    }
+
+    /// The same limits, those that stand for "none" cut to what can be reckoned with.
+    pub(super) fn reckonable(&self) -> Self {
+        let mut limits = self.clone();
+        for duration in [
+            &mut limits.handshake_timeout,
+            &mut limits.packet_timeout,
+            &mut limits.packet_timeout_max,
+            &mut limits.timeout,
+            &mut limits.handler_timeout,
+            &mut limits.write_stall,
+            &mut limits.shutdown_deadline,
+            &mut limits.accept_backoff,
+            &mut limits.accept_backoff_max,
+            &mut limits.call_queue_timeout,
+        ] {
+            *duration = (*duration).min(FOR_EVER);
+        }
+        limits.calls_in_flight = limits.calls_in_flight.min(tokio::sync::Semaphore::MAX_PERMITS);
+        limits
     }
 
     /// How long a packet of `length` bytes may take from its first byte to its last: `packet_timeout` and the length at

@@ -23,7 +23,8 @@ pub(crate) enum Listener {
     #[cfg(feature = "tls")]
     Tls(TcpListener, TlsServer),
     #[cfg(unix)]
-    Unix(UnixListener, SocketFile),
+    /// The file goes first: whoever finds it must find somebody listening, or it is taken for abandoned.
+    Unix(SocketFile, UnixListener),
 }
 
 /// What came in: a stream, or one that has a handshake before it.
@@ -86,7 +87,7 @@ impl Listener {
                 Ok(Incoming::Tls(stream, address.into(), tls.clone()))
             }
             #[cfg(unix)]
-            Listener::Unix(listener, _) => {
+            Listener::Unix(_, listener) => {
                 let (stream, _) = listener.accept().await?;
                 Ok(Incoming::Plain(Stream::Unix(stream), Address::Unix))
             }
@@ -112,7 +113,7 @@ impl Listener {
             #[cfg(feature = "tls")]
             Listener::Tls(..) => Endpoint::Tls(host()),
             #[cfg(unix)]
-            Listener::Unix(_, file) => Endpoint::Unix(file.0.clone()),
+            Listener::Unix(file, _) => Endpoint::Unix(file.0.clone()),
         }
     }
 }
@@ -161,8 +162,8 @@ async fn bind_unix(path: &Path) -> io::Result<Listener> {
             UnixListener::bind(path)
         }
         other => other,
-    };
-    Ok(Listener::Unix(bound?, SocketFile(path.to_owned())))
+    }?;
+    Ok(Listener::Unix(SocketFile(path.to_owned()), bound))
 }
 
 /// Whether nobody listens behind a socket's file: its server was killed.

@@ -48,7 +48,7 @@ impl Counters {
 
 impl Shared {
     pub(crate) fn new(table: Table, state: StateMap, settings: &Settings) -> Self {
-        let limits = settings.limits.clone();
+        let limits = settings.limits.reckonable();
         let max = limits.packet_size(settings.header_size);
         Self {
             table,
@@ -57,7 +57,7 @@ impl Shared {
             encoding: settings.encoding,
             sessions: Arc::default(),
             admission: Admission::new(&limits),
-            calls: Arc::new(Semaphore::new(limits.calls_in_flight.min(Semaphore::MAX_PERMITS))),
+            calls: Arc::new(Semaphore::new(limits.calls_in_flight)),
             counters: Counters::default(),
             stopping: watch::Sender::new(false),
             limits,

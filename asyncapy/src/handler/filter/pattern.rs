@@ -85,12 +85,14 @@ fn prefix(hir: &Hir) -> (String, Rest) {
             for (at, part) in parts.iter().enumerate() {
                 let (more, rest) = prefix(part);
                 let last = at + 1 == parts.len();
-                match (part.kind(), rest) {
+                match rest {
                     // A start anywhere but at the start never matches: leave that to the regex.
-                    (HirKind::Look(Look::Start), _) if at > 0 => return (text, Rest::Regex),
-                    (_, Rest::Nothing) => text.push_str(&more),
-                    (_, Rest::End) if last => return (text + &more, Rest::End),
-                    (_, Rest::End | Rest::Regex) => return (text + &more, Rest::Regex),
+                    _ if at > 0 && part.properties().look_set().contains(Look::Start) => {
+                        return (text, Rest::Regex);
+                    }
+                    Rest::Nothing => text.push_str(&more),
+                    Rest::End if last => return (text + &more, Rest::End),
+                    Rest::End | Rest::Regex => return (text + &more, Rest::Regex),
                 }
             }
             (text, Rest::Nothing)
@@ -132,6 +134,8 @@ mod tests {
             ("", "anything", true),
             ("(?x) a # a comment", "abc", true),
             ("x^a", "xa", false),
+            ("x(^)a", "xa", false),
+            ("x(^a)", "xa", false),
             (r"\Aab\z", "ab", true),
         ] {
             assert_eq!(Pattern::new(source).unwrap().matches(text), expected, "{source} on {text}");

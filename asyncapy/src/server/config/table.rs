@@ -116,7 +116,7 @@ settings! {
     "session_limit" = "0", Count => limits.session_limit,
         "sessions of one address at once, 0 for no limit: ERR_SESSION_LIMIT_REACHED";
     "output_soft" = "1 MiB", Size => limits.output_soft, "unsent bytes of a connection above which its senders wait";
-    "output_hard" = "4 MiB", Size => limits.output_hard, "unsent bytes of a connection at most: ERR_READER_TOO_SLOW";
+    "output_hard" = "4 MiB", Size => limits.output_hard, "unsent bytes above which nothing more is taken: ERR_OVERLOADED";
     "write_stall" = "10s", Span => limits.write_stall, "how long a write may make no progress: the connection closes";
     "calls_in_flight" = "8192", Count => limits.calls_in_flight, "handlers that run at once: ERR_OVERLOADED";
     "call_queue_timeout" = "100ms", Span => limits.call_queue_timeout,

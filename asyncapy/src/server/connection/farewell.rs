@@ -4,6 +4,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
@@ -24,16 +25,12 @@ impl Connection {
         if matches!(end, End::Cut | End::Stuck | End::Io(_)) {
             return;
         }
-        self.running = None;
+        self.let_go();
         let owing = !self.output.is_empty() || self.core().outbox.is_filled();
         if owing {
             debug!(part = "Response handler", "Sending response to client");
         }
-        let written = timeout_at(
-            Instant::now() + self.shared.limits.write_stall,
-            poll_fn(|context| self.poll_written(context)),
-        );
-        match written.await {
+        match self.write_all().await {
             Ok(Ok(())) if owing => debug!(part = "Response handler", "Response sent"),
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -49,9 +46,22 @@ impl Connection {
         }
     }
 
+    /// Writes what is left. A client that reads slowly is waited for, one that does not read at all is not.
+    async fn write_all(&mut self) -> Result<io::Result<()>, Elapsed> {
+        // Nothing more comes in: the session is closing.
+        self.client.core().outbox.drain_into(&mut self.output);
+        loop {
+            let before = self.output.len();
+            let stalled = Instant::now() + self.shared.limits.write_stall;
+            let written = timeout_at(stalled, poll_fn(|context| self.poll_written(context))).await;
+            if written.is_ok() || self.output.len() >= before {
+                return written;
+            }
+        }
+    }
+
     fn poll_written(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_cut(context))?;
-        self.client.core().outbox.drain_into(&mut self.output);
         while !self.output.is_empty() {
             ready!(self.stream.poll_write(context, &mut self.output))?;
         }

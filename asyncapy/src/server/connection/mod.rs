@@ -188,10 +188,9 @@ impl Connection {
                 Step::Full if room => continue,
                 _ => {}
             }
-            if self.output.len() > self.shared.limits.output_hard {
-                return Poll::Ready(End::Stuck);
-            }
             self.read_clock();
+            // While nothing is read, the client cannot be late; the wait begins anew with the room.
+            self.finished |= !room;
             if let Some((deadline, due)) = self.deadline(&step, room)
                 && timer.poll(context, deadline).is_ready()
             {
@@ -365,8 +364,9 @@ impl Connection {
         }
     }
 
-    /// Appends an error packet.
+    /// Appends an error packet, behind what handlers have sent by themselves.
     fn fail(&mut self, code: &Code, encoding: Encoding) {
+        self.client.core().outbox.drain_into(&mut self.output);
         error_packet::write(code, self.shared.framing, encoding, &mut self.output);
     }
 }

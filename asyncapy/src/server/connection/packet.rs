@@ -15,6 +15,7 @@ use super::{Connection, Due, End};
 use crate::error::{Code, Failure};
 use crate::handler::session::Phase;
 use crate::handler::{ErasedCall, Flow, Reply, Request};
+use crate::server::limits::FOR_EVER;
 use crate::server::shared::{Counters, Shared};
 use crate::wire::{Encoding, Frame, Index, PayloadLimits, View};
 
@@ -94,7 +95,7 @@ impl Connection {
                 }
                 Err(panic) => {
                     // What the function still holds is let go of now, not when it is next called.
-                    *running = None;
+                    let_go(running.take(), &shared.counters);
                     panicked(&*panic, &mut reply, &shared.counters)
                 }
             };
@@ -147,7 +148,8 @@ impl Connection {
                 }
                 (Ok(Some(Poll::Pending)), Some((route, call))) => {
                     packet.matched = true;
-                    let timeout = table.route(route).timeout.unwrap_or(shared.limits.handler_timeout);
+                    let timeout =
+                        table.route(route).timeout.unwrap_or(shared.limits.handler_timeout).min(FOR_EVER);
                     let permit = turn.take().and_then(|turn| turn.permit);
                     let permit = permit.or_else(|| shared.calls.clone().try_acquire_owned().ok());
                     let deadline = Instant::now() + timeout;
@@ -155,7 +157,10 @@ impl Connection {
                     return Poll::Pending;
                 }
                 (Ok(_), _) => continue,
-                (Err(panic), _) => panicked(&*panic, &mut reply, &shared.counters),
+                (Err(panic), called) => {
+                    let_go(called, &shared.counters);
+                    panicked(&*panic, &mut reply, &shared.counters)
+                }
             };
             packet.matched = true;
             if ends(flow, client, *number) {
@@ -182,15 +187,18 @@ impl Connection {
     /// Answers the packet in hand with a code, in the place of the handler that runs or waits for its turn.
     pub(super) fn give_up(&mut self, code: &Code) {
         warn!(part = "API Parser", %code, "A packet was given up");
-        // What the handler has sent itself comes first.
-        self.client.core().outbox.drain_into(&mut self.output);
-        self.running = None;
+        self.let_go();
         self.turn = None;
         let encoding = self.client.encoding();
         self.fail(code, encoding);
         if let Some(packet) = self.current.take() {
             self.finish(Current { matched: true, ..packet });
         }
+    }
+
+    /// Ends the handler that runs.
+    pub(super) fn let_go(&mut self) {
+        let_go(self.running.take(), &self.shared.counters);
     }
 
     /// When the packet in hand is too late.
@@ -228,12 +236,24 @@ fn ends(flow: Flow, client: &crate::handler::Client, number: u64) -> bool {
 
 /// A panic costs one reply; the cause goes to the log.
 fn panicked(panic: &(dyn Any + Send), reply: &mut Reply<'_>, counters: &Counters) -> Flow {
+    note(panic, counters);
+    reply.recover();
+    reply.failure(&Code::HandlerFailed as &dyn Failure)
+}
+
+/// Drops a call; what it held may panic in turn, which costs nobody else anything.
+fn let_go<T>(call: T, counters: &Counters) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(call))) {
+        note(&*panic, counters);
+    }
+}
+
+/// Counts and logs a panic.
+fn note(panic: &(dyn Any + Send), counters: &Counters) {
     let text =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     error!(part = "API Parser", panic = ?text.unwrap_or("no text"), "A handler panicked");
     Counters::add(&counters.panics, 1);
-    reply.recover();
-    reply.failure(&Code::HandlerFailed as &dyn Failure)
 }
 
 /// Indexes a payload again that was accepted before.

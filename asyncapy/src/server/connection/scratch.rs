@@ -96,9 +96,11 @@ impl Calls {
         ready.unwrap_or_else(|| table.route(route).handler.prepare())
     }
 
-    /// Keeps a call that has ended.
+    /// Keeps a call that has ended, unless it holds something of the program's: a thread outlives a server.
     pub(super) fn keep(&mut self, route: usize, call: Pin<Box<dyn ErasedCall>>) {
-        if let Some(place) = self.ready.get_mut(route) {
+        if call.is_reusable()
+            && let Some(place) = self.ready.get_mut(route)
+        {
             *place = Some(call);
         }
     }

@@ -30,10 +30,38 @@ pub(super) enum Selector {
 pub(super) struct Indexed {
     /// Routes that ask for no fields.
     always: Vec<u32>,
-    /// Routes that ask for exactly these fields, by the signature of the names.
-    exact: Prehashed<Bucket>,
-    /// Routes that allow other fields too, by the hash of one name that they ask for.
-    open: Prehashed<Bucket>,
+    /// Routes that ask for exactly these fields, by the signature of the names; by their number alone while there are
+    /// few such sets, since the filters look at the names anyway.
+    exact: Places<usize>,
+    /// Routes that allow other fields too, by one name that they ask for.
+    open: Places<String>,
+}
+
+/// Buckets by something that is compared while there are few of them, and by its hash when there are more.
+enum Places<K> {
+    Few(Vec<(K, Bucket)>),
+    Hashed(Prehashed<Bucket>),
+}
+
+impl<K> Default for Places<K> {
+    fn default() -> Self {
+        Places::Few(Vec::new())
+    }
+}
+
+impl<K> Places<K> {
+    fn new(routes: HashMap<u64, Vec<(u32, &Fields)>>, key: impl Fn(&Fields) -> K) -> Self {
+        if routes.len() > FEW {
+            return Places::Hashed(
+                routes.into_iter().map(|(hash, routes)| (hash, Bucket::new(&routes))).collect(),
+            );
+        }
+        let first = routes.into_values().filter_map(|routes| {
+            let (_, fields) = routes.first()?;
+            Some((key(fields), Bucket::new(&routes)))
+        });
+        Places::Few(first.collect())
+    }
 }
 
 /// Routes that the same fields lead to.
@@ -107,8 +135,9 @@ impl Selector {
                 None => indexed.always.push(at),
             }
         }
-        indexed.exact = exact.into_iter().map(|(key, routes)| (key, Bucket::new(&routes))).collect();
-        indexed.open = open.into_iter().map(|(key, routes)| (key, Bucket::new(&routes))).collect();
+        indexed.exact = Places::new(exact, |fields| fields.fields().len());
+        indexed.open =
+            Places::new(open, |fields| anchor(fields).map(|field| field.name.clone()).unwrap_or_default());
         Selector::Indexed(Box::new(indexed))
     }
 }
@@ -118,17 +147,26 @@ impl Indexed {
     pub(super) fn candidates(&self, view: &View<'_>, found: &mut Vec<u32>) {
         found.clear();
         found.extend_from_slice(&self.always);
-        if !self.exact.is_empty() {
-            let signature = signature((0..view.len()).map(|at| view.key_hash(at)));
-            if let Some(bucket) = self.exact.get(&signature) {
-                bucket.candidates(view, found);
+        match &self.exact {
+            Places::Few(places) => {
+                let as_many = places.iter().filter(|(fields, _)| *fields == view.len());
+                as_many.for_each(|(_, bucket)| bucket.candidates(view, found));
             }
-        }
-        if !self.open.is_empty() {
-            for at in 0..view.len() {
-                if let Some(bucket) = self.open.get(&view.key_hash(at)) {
+            Places::Hashed(places) => {
+                let signature = signature((0..view.len()).map(|at| view.key_hash(at)));
+                if let Some(bucket) = places.get(&signature) {
                     bucket.candidates(view, found);
                 }
+            }
+        }
+        match &self.open {
+            Places::Few(places) => {
+                let there = places.iter().filter(|(name, _)| view.get(name).is_some());
+                there.for_each(|(_, bucket)| bucket.candidates(view, found));
+            }
+            Places::Hashed(places) => {
+                let there = (0..view.len()).filter_map(|at| places.get(&view.key_hash(at)));
+                there.for_each(|bucket| bucket.candidates(view, found));
             }
         }
         if found.len() > 1 {
@@ -146,9 +184,10 @@ impl Bucket {
             let told_apart = telling(fields);
             match told_apart.and_then(|field| field.pattern.as_ref().map(|pattern| (field, pattern))) {
                 None => bucket.plain.push(at),
-                Some((field, pattern)) if pattern.prefix().is_empty() => {
-                    patterns.entry(&field.name).or_default().push((at, pattern.anchored()));
-                }
+                Some((field, pattern)) if pattern.prefix().is_empty() => match pattern.anchored() {
+                    Some(anchored) => patterns.entry(&field.name).or_default().push((at, anchored)),
+                    None => bucket.plain.push(at),
+                },
                 Some((field, pattern)) => bucket.literal(at, &field.name, pattern.prefix()),
             }
         }

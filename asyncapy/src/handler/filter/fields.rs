@@ -1,7 +1,7 @@
 use super::{Filter, Pattern, Shape};
 use crate::handler::{Client, Request};
 use crate::packet::Packet;
-use crate::wire::View;
+use crate::wire::{Value, View};
 
 /// Which fields a packet has, and what their text looks like.
 ///
@@ -88,11 +88,20 @@ impl Fields {
         if !self.mistakes.is_empty() || (!self.open && view.len() != self.fields.len()) {
             return false;
         }
-        self.fields.iter().all(|field| match (view.get_unique(&field.name), &field.pattern) {
-            (Ok(Some(_)), None) => true,
-            (Ok(Some(value)), Some(pattern)) => value.text().is_some_and(|text| pattern.matches(&text)),
+        let matches = |field: &Field, value: Value<'_>| match &field.pattern {
+            None => true,
+            Some(pattern) => value.text().is_some_and(|text| pattern.matches(&text)),
+        };
+        // Mostly the fields stand in the filter's order. Then each is there once: there are no others, and the filter
+        // names none twice.
+        let numbered = || self.fields.iter().enumerate();
+        if !self.open && numbered().all(|(at, field)| view.key_is(at, &field.name)) {
+            return numbered().all(|(at, field)| matches(field, view.value(at)));
+        }
+        self.fields.iter().all(|field| match view.get_unique(&field.name) {
+            Ok(Some(value)) => matches(field, value),
             // It is not there, or twice, and then nothing may rest on it.
-            (Ok(None) | Err(_), _) => false,
+            Ok(None) | Err(_) => false,
         })
     }
 

@@ -10,11 +10,12 @@ const MAX_SIZE: usize = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     source: String,
-    regex: Regex,
     /// The text that every match begins with.
     prefix: String,
     /// What remains to be asked once the prefix is there.
     rest: Rest,
+    /// The whole anchored expression, where it is asked: a thousand literals need no thousand of these.
+    regex: Option<Regex>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +34,14 @@ impl Pattern {
     pub(crate) fn new(source: &str) -> Result<Self, String> {
         let hir = regex_syntax::parse(source).map_err(|error| error.to_string())?;
         let (prefix, rest) = prefix(&hir);
+        if rest != Rest::Regex {
+            return Ok(Self { source: source.to_owned(), prefix, rest, regex: None });
+        }
         // Anchored in the syntax tree, since a pattern may hold flags and comments that text around it would break.
         let anchored = Hir::concat(vec![Hir::look(Look::Start), hir]).to_string();
         let regex =
             RegexBuilder::new(&anchored).size_limit(MAX_SIZE).build().map_err(|error| error.to_string())?;
-        Ok(Self { source: source.to_owned(), regex, prefix, rest })
+        Ok(Self { source: source.to_owned(), prefix, rest, regex: Some(regex) })
     }
 
     pub(crate) fn source(&self) -> &str {
@@ -49,9 +53,9 @@ impl Pattern {
         &self.prefix
     }
 
-    /// The whole anchored expression.
-    pub(crate) fn anchored(&self) -> &str {
-        self.regex.as_str()
+    /// The whole anchored expression, unless the pattern is no more than its prefix.
+    pub(crate) fn anchored(&self) -> Option<&str> {
+        self.regex.as_ref().map(Regex::as_str)
     }
 
     pub(crate) fn matches(&self, text: &str) -> bool {
@@ -59,7 +63,10 @@ impl Pattern {
             && match self.rest {
                 Rest::Nothing => text.starts_with(&self.prefix),
                 Rest::End => text == self.prefix,
-                Rest::Regex => text.starts_with(&self.prefix) && self.regex.is_match(text),
+                Rest::Regex => {
+                    text.starts_with(&self.prefix)
+                        && self.regex.as_ref().is_some_and(|regex| regex.is_match(text))
+                }
             }
     }
 

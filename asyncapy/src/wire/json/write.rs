@@ -9,33 +9,33 @@ use crate::wire::serialize::{Format, Open};
 /// Appends a JSON string, quoted and escaped.
 #[inline]
 pub fn write_json_string(text: &str, out: &mut BytesMut) {
-    if write_short(text.as_bytes(), out) {
-        return;
-    }
+    let text = text.as_bytes();
     out.reserve(text.len() + 2);
     out.put_u8(b'"');
-    write_escaped(text.as_bytes(), out);
+    if text.len() <= SHORT && is_plain(text) {
+        out.extend_from_slice(text);
+    } else {
+        write_escaped(text, out);
+    }
     out.put_u8(b'"');
 }
 
-/// Appends a string of a few words that needs no escapes, all in one go; false for any other.
+/// Up to this length a string is looked at once as a whole, in bytes.
+const SHORT: usize = 64;
+
+/// Whether nothing in a text must be escaped. It is read in words where it lies, the last one over the one before it.
 #[inline]
-fn write_short(text: &[u8], out: &mut BytesMut) -> bool {
-    // Room for the quotes, and spaces behind the text so that it is looked at in whole words.
-    let mut quoted = [b' '; 34];
-    let length = text.len();
-    if length > 32 {
-        return false;
+fn is_plain(text: &[u8]) -> bool {
+    let word = |chunk: &[u8; 8]| stops(u64::from_le_bytes(*chunk));
+    if let Some(last) = text.last_chunk() {
+        let words = text.chunks_exact(8).filter_map(<[u8]>::first_chunk);
+        return words.fold(word(last), |seen, chunk| seen | word(chunk)) == 0;
     }
-    quoted[1..=length].copy_from_slice(text);
-    let words = quoted[1..].chunks_exact(8).take(length.div_ceil(8)).filter_map(<[u8]>::first_chunk);
-    if words.fold(0, |seen, word| seen | stops(u64::from_le_bytes(*word))) != 0 {
-        return false;
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return stops(u64::from(first) | u64::from(last) << 32) == 0;
     }
-    quoted[0] = b'"';
-    quoted[length + 1] = b'"';
-    out.extend_from_slice(&quoted[..length + 2]);
-    true
+    text.iter().all(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
 }
 
 /// Appends the inside of a JSON string.

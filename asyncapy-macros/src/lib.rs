@@ -37,7 +37,7 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// A plain `fn` runs on the blocking pool.
 ///
-/// ```ignore
+/// ```text
 /// #[handler(group = -1, fields(user = r"\w+", pin), timeout = "5s")]
 /// async fn login(#[field] user: String, #[field] pin: u32, State(db): State<Db>) -> Result<Welcome, LoginError> {
 ///     db.login(&user, pin).await

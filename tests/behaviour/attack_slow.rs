@@ -113,7 +113,9 @@ async fn many_idle_connections_cost_little_and_leave_nothing() {
         clients.push(Raw::connect_to(server.address()).await);
     }
     let mut asker = Raw::connect_to(server.address()).await;
+    let wait = Instant::now();
     while asker.ask(r#"{"stats": 1}"#).await["sessions"] != count + 1 {
+        assert!(wait.elapsed().as_secs() < 30, "not all of {count} connections have become sessions");
         sleep(Duration::from_millis(2)).await;
     }
     let each = (server.resident() - before) / count;

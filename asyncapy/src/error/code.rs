@@ -83,6 +83,30 @@ codes! {
     ShuttingDown = "ERR_SHUTTING_DOWN";
     /// The client has not shown who it is, or may not do this.
     Unauthorized = "ERR_UNAUTHORIZED";
+    /// No function has this name, or no name was bound to this number (protocol V3).
+    FunctionUnknown = "ERR_FUNCTION_UNKNOWN";
+    /// The function may not be called from there.
+    FunctionPrivate = "ERR_FUNCTION_PRIVATE";
+    /// The call's deadline has passed.
+    DeadlineExceeded = "ERR_DEADLINE_EXCEEDED";
+    /// The call was cancelled by its caller, or by the end of what it belonged to.
+    Cancelled = "ERR_CANCELLED";
+    /// A function panicked; nothing internal is told.
+    HandlerPanicked = "ERR_HANDLER_PANICKED";
+    /// The other side sent a frame that may not stand there (protocol V3); the connection ends.
+    ProtocolViolation = "ERR_PROTOCOL_VIOLATION";
+    /// The other side sent more than it had credit for (protocol V3); the connection ends.
+    FlowControl = "ERR_FLOW_CONTROL";
+    /// One stream too many at once on this connection; the others go on.
+    TooManyStreams = "ERR_TOO_MANY_STREAMS";
+    /// Too many frames that cost their sender nothing; the connection ends.
+    TooManyFrames = "ERR_TOO_MANY_FRAMES";
+    /// Payloads must be sealed here, and this one was not.
+    SealRequired = "ERR_SEAL_REQUIRED";
+    /// A sealed payload does not open: the wrong key, changed on its way, or sent before.
+    SealInvalid = "ERR_SEAL_INVALID";
+    /// No server can be reached that would run the call.
+    Unavailable = "ERR_UNAVAILABLE";
 }
 
 impl Code {

@@ -3,7 +3,7 @@ use std::ops::Range;
 
 use bytes::BytesMut;
 
-use super::{ByteOrder, EncodeError, Encoding, HeaderSize};
+use super::{ByteOrder, EncodeError, Encoding, HeaderSize, v3};
 use crate::error::{Code, Error};
 
 /// The version byte of protocol V2.
@@ -15,7 +15,7 @@ const PREFIX: usize = 2;
 /// The least Content-Length (protocol V2, rule 2).
 const SHORTEST: u64 = 5;
 
-/// How frames are cut out of a stream of bytes, and written into one (protocol V2). `Copy`, 8 bytes.
+/// How frames are cut out of a stream of bytes, and written into one (protocols V2 and V3). `Copy`, 8 bytes.
 ///
 /// ```
 /// use asyncapy::wire::{Encoding, Framing};
@@ -122,6 +122,38 @@ impl Framing {
         self.max_packet_size
     }
 
+    /// The same frames with another limit; for frames of protocol V3 to be sent, the limit of who reads them.
+    #[must_use]
+    pub const fn with_max_packet_size(self, max_packet_size: u32) -> Self {
+        Self { max_packet_size, ..self }
+    }
+
+    /// The version byte of the frame at the front of `input`, once it is there: 22 for protocol V2, 23 for V3.
+    #[inline]
+    pub fn version(&self, input: &[u8]) -> Option<u8> {
+        input.get(self.header_size.bytes()).copied()
+    }
+
+    /// The frame of protocol V3 at the front of `input`, or how many bytes in all are needed to say more.
+    ///
+    /// As [`decode`](Self::decode), it tells every mistake as soon as the byte that shows it is there. It looks at
+    /// the header, the fixed fields and a target's name; heads and payloads are for others to read.
+    ///
+    /// # Errors
+    /// The input begins with no such frame; nothing after it can be made sense of.
+    #[inline]
+    pub fn decode_v3(&self, input: &[u8]) -> Result<Result<v3::Frame, usize>, v3::FrameError> {
+        let header = self.header_size.bytes();
+        let Some(length) = self.length(input) else { return Ok(Err(header)) };
+        if length < v3::SHORTEST {
+            return Err(v3::FrameError::TooShort);
+        }
+        if length > u64::from(self.max_packet_size) {
+            return Err(v3::FrameError::TooLarge { length });
+        }
+        v3::read(input, header, header.saturating_add(length as usize))
+    }
+
     /// The frame at the front of `input`, or how many bytes in all are needed to say more.
     ///
     /// Every mistake is told as soon as the byte that shows it is there, in the order of protocol V2, rule 2: a short
@@ -202,22 +234,41 @@ impl Framing {
     /// Writes the length of the frame that begins at `start` and ends with `out`.
     #[inline]
     fn seal(&self, encoding: Encoding, out: &mut BytesMut, start: usize) -> Result<(), EncodeError> {
-        let header = self.header_size.bytes();
-        let body = start + header;
+        let body = start + self.header_size.bytes();
         if (out.len() - body) < SHORTEST as usize {
             lengthen(encoding, out, body + PREFIX)?;
         }
-        let length = (out.len() - body) as u64;
-        let limit = self.header_size.greatest();
+        self.write_length(out, start, u64::MAX)
+    }
+
+    /// Writes the length of the frame that begins at `start` and ends with `out`, if header and `limit` allow it.
+    #[inline]
+    pub(super) fn write_length(
+        &self,
+        out: &mut BytesMut,
+        start: usize,
+        limit: u64,
+    ) -> Result<(), EncodeError> {
+        let length = (out.len() - start - self.header_size.bytes()) as u64;
+        let limit = self.header_size.greatest().min(limit);
         if length > limit {
             return Err(EncodeError::TooLarge { length, limit });
         }
+        self.place_length(out, start);
+        Ok(())
+    }
+
+    /// Writes the length of the frame that begins at `start` and ends with `out`, which the header can say.
+    #[inline]
+    pub(super) fn place_length(&self, out: &mut BytesMut, start: usize) {
+        let header = self.header_size.bytes();
+        let body = start + header;
+        let length = (out.len() - body) as u64;
         let place = &mut out[start..body];
         match self.byte_order {
             ByteOrder::Big => place.copy_from_slice(&length.to_be_bytes()[8 - header..]),
             ByteOrder::Little => place.copy_from_slice(&length.to_le_bytes()[..header]),
         }
-        Ok(())
     }
 }
 

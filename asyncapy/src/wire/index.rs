@@ -109,9 +109,20 @@ pub(super) enum KeyKind {
     Escaped,
     /// The span is a ZiProto integer, boolean or nil.
     Other,
+    /// There is no key: a list's element.
+    None,
 }
 
-/// A top-level field: where its key and its value lie, and what they are like.
+/// What a payload may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A map: a packet.
+    Map,
+    /// A map or a list: arguments by name or by position.
+    Arguments,
+}
+
+/// A top-level field or element: where its key and its value lie, and what they are like.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) key: (u32, u32),
@@ -128,6 +139,8 @@ pub struct Index {
     pub(super) entries: Vec<Entry>,
     /// Open lists and maps of a ZiProto payload; kept for its allocation alone.
     levels: Vec<ziproto::Level>,
+    /// Whether the payload is a list.
+    pub(super) list: bool,
 }
 
 impl Index {
@@ -146,7 +159,74 @@ impl Index {
         encoding: Encoding,
         limits: &PayloadLimits,
     ) -> Result<(), PayloadError> {
+        self.scan(payload, encoding, limits, Form::Map)
+    }
+
+    /// Checks a payload of arguments whole, and notes them: a map's fields, or a list's elements (protocol V3). An
+    /// empty payload is an empty map.
+    ///
+    /// ```
+    /// use asyncapy::wire::{Encoding, Index, PayloadLimits, View};
+    ///
+    /// let mut index = Index::default();
+    /// let payload = b"[20, 22]";
+    /// index.build_arguments(payload, Encoding::Json, &PayloadLimits::default())?;
+    /// let view = View::new(payload, Encoding::Json, &index);
+    /// assert!(view.is_list());
+    /// assert_eq!(view.nth(1).and_then(|value| value.as_u64()), Some(22));
+    /// # Ok::<(), asyncapy::wire::PayloadError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The payload is neither in `encoding`, or exceeds `limits`. The index is then empty.
+    #[inline]
+    pub fn build_arguments(
+        &mut self,
+        payload: &[u8],
+        encoding: Encoding,
+        limits: &PayloadLimits,
+    ) -> Result<(), PayloadError> {
+        if payload.is_empty() {
+            self.clear();
+            return Ok(());
+        }
+        self.scan(payload, encoding, limits, Form::Arguments)
+    }
+
+    /// Checks a payload that is any single value, as [`build`](Self::build) checks a map. The index is empty after it.
+    ///
+    /// # Errors
+    /// The payload is no single value in `encoding`, or exceeds `limits`.
+    pub fn check_value(
+        &mut self,
+        payload: &[u8],
+        encoding: Encoding,
+        limits: &PayloadLimits,
+    ) -> Result<(), PayloadError> {
+        self.clear();
+        // The scanners count a level for the payload's own map, which is not there.
+        let limits = Limits { depth: limits.depth.min(DEEPEST) + 1, nodes: limits.nodes };
+        match encoding {
+            Encoding::Json => json::check(payload, limits),
+            Encoding::ZiProto => ziproto::check(payload, limits, &mut self.levels),
+        }
+    }
+
+    #[inline]
+    fn clear(&mut self) {
         self.entries.clear();
+        self.list = false;
+    }
+
+    #[inline]
+    fn scan(
+        &mut self,
+        payload: &[u8],
+        encoding: Encoding,
+        limits: &PayloadLimits,
+        form: Form,
+    ) -> Result<(), PayloadError> {
+        self.clear();
         if self.entries.capacity() > KEPT {
             self.entries = Vec::new();
         }
@@ -155,16 +235,17 @@ impl Index {
         }
         let limits = Limits { depth: limits.depth.min(DEEPEST), nodes: limits.nodes };
         let built = match encoding {
-            Encoding::Json => json::scan(payload, limits, &mut self.entries),
-            Encoding::ZiProto => ziproto::scan(payload, limits, &mut self.entries, &mut self.levels),
+            Encoding::Json => json::scan(payload, limits, form, &mut self.entries),
+            Encoding::ZiProto => ziproto::scan(payload, limits, form, &mut self.entries, &mut self.levels),
         };
-        if built.is_err() {
-            self.entries.clear();
+        match built {
+            Ok(list) => self.list = list,
+            Err(_) => self.entries.clear(),
         }
-        built
+        built.map(|_| ())
     }
 
-    /// How many top-level fields there are, repeated ones counted each.
+    /// How many top-level fields or elements there are, repeated fields counted each.
     #[inline]
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -3,11 +3,14 @@
 //! - [`Framing`]: where a frame begins and ends (protocol V2).
 //! - [`Index`]: one pass over a payload that checks it whole and notes where its top-level fields lie.
 //! - [`View`] and [`Value`]: the fields of an indexed payload, read in place.
+//! - [`check_value`] and [`decode_value`]: payloads that are any single value.
 //! - [`encode`] and [`transcode`]: values to payloads, payloads from one encoding to the other.
+//! - [`v3`]: the frames of protocol V3.
 //! - [`write_json_string`] and its like: single values, for code that writes a payload by hand.
 
 #[doc(hidden)]
 pub mod __fuzz;
+mod any;
 mod elements;
 mod encoding;
 mod error;
@@ -22,11 +25,13 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod transcode;
+pub mod v3;
 mod value;
 mod view;
 mod write;
 mod ziproto;
 
+pub use any::{check_value, decode_value};
 pub use elements::{Elements, Entries};
 pub use encoding::Encoding;
 pub use error::{DecodeError, EncodeError};

@@ -50,7 +50,19 @@ impl<'a> View<'a> {
         self.payload.encoding()
     }
 
-    /// How many fields there are, repeated ones counted each.
+    /// Whether the payload is a list, by [`Index::build_arguments`]: its elements have places and no names.
+    #[inline]
+    pub fn is_list(&self) -> bool {
+        self.index.list
+    }
+
+    /// The value at `position`, of a list's elements or a map's fields.
+    #[inline]
+    pub fn nth(&self, position: usize) -> Option<Value<'a>> {
+        (position < self.len()).then(|| self.value(position))
+    }
+
+    /// How many fields or elements there are, repeated fields counted each.
     #[inline]
     pub fn len(&self) -> usize {
         self.index.len()
@@ -62,7 +74,7 @@ impl<'a> View<'a> {
         self.index.is_empty()
     }
 
-    /// The `position`-th field's name. Panics beyond [`len`](Self::len).
+    /// The `position`-th field's name; empty for an element of a list. Panics beyond [`len`](Self::len).
     pub fn key(&self, position: usize) -> Cow<'a, str> {
         let entry = self.entry(position);
         let span = self.span(entry.key);
@@ -73,6 +85,7 @@ impl<'a> View<'a> {
                 // The index has checked the payload's UTF-8.
                 Err(_) => Cow::Borrowed(""),
             },
+            KeyKind::None => Cow::Borrowed(""),
             KeyKind::Other => {
                 Cow::Owned(self.other_key(span, |text| String::from_utf8_lossy(text).into_owned()))
             }
@@ -102,6 +115,7 @@ impl<'a> View<'a> {
         let span = self.span(entry.key);
         match entry.key_kind {
             KeyKind::Escaped => std::str::from_utf8(span).is_ok_and(|raw| json::equals(raw, name)),
+            KeyKind::None => false,
             _ => self.other_key(span, |text| text == name.as_bytes()),
         }
     }
@@ -114,7 +128,7 @@ impl<'a> View<'a> {
         let entry = self.entry(position);
         let span = self.span(entry.key);
         match entry.key_kind {
-            KeyKind::Plain => hash(span),
+            KeyKind::Plain | KeyKind::None => hash(span),
             KeyKind::Escaped => hash(self.key(position).as_bytes()),
             KeyKind::Other => self.other_key(span, hash),
         }
@@ -144,9 +158,9 @@ impl<'a> View<'a> {
         if positions.next().is_some() { Err(self.value(last)) } else { Ok(Some(self.value(last))) }
     }
 
-    /// The payload as one value, a map.
+    /// The payload as one value, a map or a list.
     pub fn as_value(&self) -> Value<'a> {
-        let shape = Shape::new(Kind::Map);
+        let shape = Shape::new(if self.is_list() { Kind::List } else { Kind::Map });
         let source = match self.payload {
             Source::Json(text) => Source::Json(text.trim_ascii()),
             ziproto => ziproto,

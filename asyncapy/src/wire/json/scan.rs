@@ -1,13 +1,26 @@
 use super::string::{HIGH, stops, surrogates};
 use crate::wire::PayloadError;
 use crate::wire::fault::Fault;
-use crate::wire::index::{Entry, KeyKind, Limits};
+use crate::wire::index::{Entry, Form, KeyKind, Limits};
 use crate::wire::value::{Kind, Shape};
 
-/// Checks a payload whole and notes its top-level fields.
-pub(crate) fn scan(payload: &[u8], limits: Limits, entries: &mut Vec<Entry>) -> Result<(), PayloadError> {
+/// Checks a payload whole and notes its top-level fields or elements; whether it is a list.
+pub(crate) fn scan(
+    payload: &[u8],
+    limits: Limits,
+    form: Form,
+    entries: &mut Vec<Entry>,
+) -> Result<bool, PayloadError> {
     let mut scanner = Scanner::new(payload, 0, limits);
-    scanner.payload(entries).map_err(|fault| fault.at(scanner.at))
+    let list = form == Form::Arguments && payload.trim_ascii_start().first() == Some(&b'[');
+    let scanned = if list { scanner.elements(entries) } else { scanner.payload(form, entries) };
+    scanned.map(|()| list).map_err(|fault| fault.at(scanner.at))
+}
+
+/// Checks a payload that is any single value.
+pub(crate) fn check(payload: &[u8], limits: Limits) -> Result<(), PayloadError> {
+    let mut scanner = Scanner::new(payload, 0, limits);
+    scanner.single().map_err(|fault| fault.at(scanner.at))
 }
 
 /// Reads JSON from the front, checking it as it goes: no recursion, no allocation.
@@ -27,9 +40,9 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn payload(&mut self, entries: &mut Vec<Entry>) -> Result<(), Fault> {
+    fn payload(&mut self, form: Form, entries: &mut Vec<Entry>) -> Result<(), Fault> {
         if self.visible()? != b'{' {
-            return Err(Fault::NoMap);
+            return Err(if form == Form::Map { Fault::NoMap } else { Fault::NoArguments });
         }
         self.limits.count()?;
         if self.limits.depth == 0 {
@@ -55,6 +68,47 @@ impl<'a> Scanner<'a> {
             return Err(Fault::Trailing);
         }
         self.check_utf8()
+    }
+
+    /// A payload that is a list.
+    fn elements(&mut self, entries: &mut Vec<Entry>) -> Result<(), Fault> {
+        self.visible()?;
+        self.limits.count()?;
+        if self.limits.depth == 0 {
+            return Err(Fault::TooDeep);
+        }
+        self.at += 1;
+        if self.visible()? == b']' {
+            self.at += 1;
+            return self.end();
+        }
+        loop {
+            self.visible()?;
+            let start = self.at;
+            let shape = self.value()?;
+            let value = (start as u32, self.at as u32);
+            entries.push(Entry { key: (0, 0), value, key_kind: KeyKind::None, shape });
+            match self.visible()? {
+                b',' => self.at += 1,
+                b']' => break self.at += 1,
+                _ => return Err(Fault::ListGoesOn),
+            }
+        }
+        self.end()
+    }
+
+    /// A payload that is any value.
+    fn single(&mut self) -> Result<(), Fault> {
+        self.visible()?;
+        self.value()?;
+        self.end()
+    }
+
+    /// The end of a payload that is no map.
+    #[inline]
+    fn end(&mut self) -> Result<(), Fault> {
+        self.blank();
+        if self.at == self.bytes.len() { self.check_utf8() } else { Err(Fault::AfterValue) }
     }
 
     /// Skips white space.

@@ -4,12 +4,15 @@ use serde::forward_to_deserialize_any;
 use super::token::{Token, read};
 use crate::wire::DecodeError;
 
-/// Decodes a value whose bytes the scan has checked; so lengths are true, and nesting has its limit.
+/// How deep lists and maps may nest, whatever the scan's limit is: serde recurses.
+const DEEPEST: u8 = 128;
+
+/// Decodes a value.
 ///
 /// It is not left to rmp-serde, which takes a map's integer key for the number of a struct's field: `{0: "x"}` would
 /// set the first field, whatever its name.
 pub(crate) fn deserialize<'de, T: de::Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, DecodeError> {
-    let mut reader = Reader { bytes, at: 0 };
+    let mut reader = Reader { bytes, at: 0, depth: DEEPEST };
     let value = T::deserialize(&mut reader)?;
     if reader.at == bytes.len() { Ok(value) } else { Err(DecodeError::new("a list or a map holds too much")) }
 }
@@ -17,6 +20,8 @@ pub(crate) fn deserialize<'de, T: de::Deserialize<'de>>(bytes: &'de [u8]) -> Res
 struct Reader<'de> {
     bytes: &'de [u8],
     at: usize,
+    /// How many levels more there may be.
+    depth: u8,
 }
 
 fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
@@ -48,6 +53,7 @@ impl<'de> Reader<'de> {
 
     #[inline]
     fn list<V: Visitor<'de>>(&mut self, left: u32, visitor: V) -> Result<V::Value, DecodeError> {
+        self.enter()?;
         let mut items = Items { reader: self, left };
         let value = visitor.visit_seq(&mut items)?;
         items.finish(value)
@@ -55,9 +61,20 @@ impl<'de> Reader<'de> {
 
     #[inline]
     fn map<V: Visitor<'de>>(&mut self, left: u32, visitor: V) -> Result<V::Value, DecodeError> {
+        self.enter()?;
         let mut items = Items { reader: self, left };
         let value = visitor.visit_map(&mut items)?;
         items.finish(value)
+    }
+
+    /// Goes a level deeper.
+    #[inline]
+    fn enter(&mut self) -> Result<(), DecodeError> {
+        match self.depth.checked_sub(1) {
+            Some(depth) => self.depth = depth,
+            None => return Err(DecodeError::new("it nests too deeply")),
+        }
+        Ok(())
     }
 
     #[inline]
@@ -137,7 +154,12 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     ) -> Result<V::Value, DecodeError> {
         match self.token()? {
             Token::Text(name) => visitor.visit_enum(text(name)?.into_deserializer()),
-            Token::Map(1) => visitor.visit_enum(Variant { reader: self }),
+            Token::Map(1) => {
+                self.enter()?;
+                let value = visitor.visit_enum(Variant { reader: &mut *self })?;
+                self.depth += 1;
+                Ok(value)
+            }
             Token::Map(_) => Err(de::Error::invalid_value(Unexpected::Map, &"a map of one variant")),
             _ => Err(DecodeError::new("a string or a map was expected for an enum's variant")),
         }
@@ -164,7 +186,8 @@ struct Items<'a, 'de> {
 
 impl Items<'_, '_> {
     /// A tuple that is shorter than the list must not leave the rest to be read as something else.
-    fn finish<V>(&self, value: V) -> Result<V, DecodeError> {
+    fn finish<V>(&mut self, value: V) -> Result<V, DecodeError> {
+        self.reader.depth += 1;
         if self.left == 0 { Ok(value) } else { Err(DecodeError::new("a list or a map holds too much")) }
     }
 }

@@ -6,7 +6,7 @@ mod token;
 mod write;
 
 pub(super) use deserialize::deserialize;
-pub(super) use scan::{Level, key_text, scan, skip};
+pub(super) use scan::{Level, check, key_text, scan, skip};
 pub(super) use token::{Token, read};
 pub(super) use write::{Smallest, too_wide};
 pub use write::{

@@ -1,7 +1,7 @@
 use super::token::{Token, read};
 use crate::wire::PayloadError;
 use crate::wire::fault::Fault;
-use crate::wire::index::{Entry, KeyKind, Limits};
+use crate::wire::index::{Entry, Form, KeyKind, Limits};
 use crate::wire::value::{Kind, Shape};
 
 /// A list or a map that is being read: what is left of it, and whether pairs or values.
@@ -11,16 +11,24 @@ pub(crate) struct Level {
     map: bool,
 }
 
-/// Checks a payload whole and notes its top-level fields.
+/// Checks a payload whole and notes its top-level fields or elements; whether it is a list.
 pub(crate) fn scan(
     payload: &[u8],
     limits: Limits,
+    form: Form,
     entries: &mut Vec<Entry>,
     levels: &mut Vec<Level>,
-) -> Result<(), PayloadError> {
+) -> Result<bool, PayloadError> {
     levels.clear();
     let mut scanner = Scanner { bytes: payload, at: 0, limits, levels };
-    scanner.payload(entries).map_err(|fault| fault.at(scanner.at))
+    scanner.payload(form, entries).map_err(|fault| fault.at(scanner.at))
+}
+
+/// Checks a payload that is any single value.
+pub(crate) fn check(payload: &[u8], limits: Limits, levels: &mut Vec<Level>) -> Result<(), PayloadError> {
+    levels.clear();
+    let mut scanner = Scanner { bytes: payload, at: 0, limits, levels };
+    scanner.single().map_err(|fault| fault.at(scanner.at))
 }
 
 #[inline(always)]
@@ -53,8 +61,14 @@ struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     #[inline]
-    fn payload(&mut self, entries: &mut Vec<Entry>) -> Result<(), Fault> {
-        let Token::Map(count) = self.token()? else { return Err(Fault::NoMap) };
+    fn payload(&mut self, form: Form, entries: &mut Vec<Entry>) -> Result<bool, Fault> {
+        let count = match self.token()? {
+            Token::Map(count) => count,
+            Token::List(count) if form == Form::Arguments => {
+                return self.elements(count, entries).map(|()| true);
+            }
+            _ => return Err(if form == Form::Map { Fault::NoMap } else { Fault::NoArguments }),
+        };
         if self.limits.depth == 0 {
             return Err(Fault::TooDeep);
         }
@@ -81,7 +95,35 @@ impl<'a> Scanner<'a> {
                 shape: Shape::new(kind),
             });
         }
-        if self.at == self.bytes.len() { Ok(()) } else { Err(Fault::Trailing) }
+        if self.at == self.bytes.len() { Ok(false) } else { Err(Fault::Trailing) }
+    }
+
+    /// A payload that is a list whose header was read.
+    fn elements(&mut self, count: u32, entries: &mut Vec<Entry>) -> Result<(), Fault> {
+        if self.limits.depth == 0 {
+            return Err(Fault::TooDeep);
+        }
+        self.limits.count()?;
+        self.fits(count, false)?;
+        for _ in 0..count {
+            let start = self.at;
+            let shape = Shape::new(self.value()?);
+            let value = (start as u32, self.at as u32);
+            entries.push(Entry { key: (0, 0), value, key_kind: KeyKind::None, shape });
+        }
+        self.end()
+    }
+
+    /// A payload that is any value.
+    fn single(&mut self) -> Result<(), Fault> {
+        self.value()?;
+        self.end()
+    }
+
+    /// The end of a payload that is no map.
+    #[inline]
+    fn end(&self) -> Result<(), Fault> {
+        if self.at == self.bytes.len() { Ok(()) } else { Err(Fault::AfterValue) }
     }
 
     #[inline(always)]

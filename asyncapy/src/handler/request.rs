@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::cell::OnceCell;
 use std::fmt;
 
@@ -20,6 +21,8 @@ pub struct Request<'a> {
     shared: Option<(&'a Bytes, usize)>,
     /// Made once for all who ask for an owned packet.
     packet: OnceCell<Packet>,
+    /// What the door besides packets knows of the request: a call's metadata, deadline and stream.
+    call: Option<&'a dyn Any>,
 }
 
 impl<'a> Request<'a> {
@@ -30,7 +33,18 @@ impl<'a> Request<'a> {
         number: u64,
         shared: Option<(&'a Bytes, usize)>,
     ) -> Self {
-        Self { view, client, state, number, shared, packet: OnceCell::new() }
+        Self { view, client, state, number, shared, packet: OnceCell::new(), call: None }
+    }
+
+    /// The same as a call's request.
+    pub(crate) fn with_call(mut self, call: &'a dyn Any) -> Self {
+        self.call = Some(call);
+        self
+    }
+
+    /// What is known of the call, if the request is one.
+    pub(crate) fn call<T: 'static>(&self) -> Option<&'a T> {
+        self.call?.downcast_ref()
     }
 
     /// The payload's fields, in place.

@@ -10,8 +10,8 @@ use super::admission::Admitted;
 use super::connection::Connection;
 use super::listener::{Incoming, Listener};
 use super::shared::{Counters, Shared};
-use super::stream::Stream;
 use crate::error::Code;
+use crate::mux::Io;
 #[cfg(feature = "tls")]
 use crate::security::Identity;
 
@@ -135,7 +135,7 @@ async fn refuse(incoming: Incoming, shared: Arc<Shared>, place: Admitted) {
 
 /// A stream whose handshake is done.
 struct Shaken {
-    stream: Stream,
+    stream: Io,
     #[cfg(feature = "tls")]
     identity: Option<Arc<Identity>>,
 }
@@ -150,7 +150,7 @@ async fn shake_hands(incoming: Incoming, shared: &Shared) -> Option<Shaken> {
             match tokio::time::timeout(shared.limits.handshake_timeout, handshake).await {
                 Ok(Ok(stream)) => {
                     let identity = crate::security::Identity::of_client(&stream).map(Arc::new);
-                    Some(Shaken { stream: Stream::Tls(Box::new(stream)), identity })
+                    Some(Shaken { stream: Io::Tls(Box::new(stream)), identity })
                 }
                 Ok(Err(error)) => {
                     debug!(part = "Client handler", %address, %error, "A TLS handshake failed");

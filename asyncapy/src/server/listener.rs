@@ -7,9 +7,9 @@ use tokio::net::TcpListener;
 use tokio::net::UnixListener;
 
 use super::Endpoint;
-use super::stream::Stream;
 use crate::error::{Error, Result};
 use crate::handler::Address;
+use crate::mux::Io;
 #[cfg(feature = "tls")]
 use crate::security::TlsServer;
 
@@ -29,7 +29,7 @@ pub(crate) enum Listener {
 
 /// What came in: a stream, or one that has a handshake before it.
 pub(crate) enum Incoming {
-    Plain(Stream, Address),
+    Plain(Io, Address),
     #[cfg(feature = "tls")]
     Tls(tokio::net::TcpStream, Address, TlsServer),
 }
@@ -78,7 +78,7 @@ impl Listener {
                 let (stream, address) = listener.accept().await?;
                 // Replies are gathered before they are written: there is nothing for the system to wait for.
                 stream.set_nodelay(true)?;
-                Ok(Incoming::Plain(Stream::Tcp(stream), address.into()))
+                Ok(Incoming::Plain(Io::Tcp(stream), address.into()))
             }
             #[cfg(feature = "tls")]
             Listener::Tls(listener, tls) => {
@@ -89,7 +89,7 @@ impl Listener {
             #[cfg(unix)]
             Listener::Unix(_, listener) => {
                 let (stream, _) = listener.accept().await?;
-                Ok(Incoming::Plain(Stream::Unix(stream), Address::Unix))
+                Ok(Incoming::Plain(Io::Unix(stream), Address::Unix))
             }
         }
     }

@@ -21,7 +21,6 @@ mod server;
 mod settings;
 mod shared;
 pub(crate) mod signal;
-mod stream;
 mod test_client;
 
 pub use crate::client::Endpoint;

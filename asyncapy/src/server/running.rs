@@ -12,11 +12,11 @@ use super::accept::welcome;
 use super::builder::Hook;
 use super::listener::Incoming;
 use super::shared::Shared;
-use super::stream::Stream;
 use super::{Endpoint, signal};
 use crate::error::{Error, Result};
 use crate::handler::Session;
 use crate::handler::session::Phase;
+use crate::mux::Io;
 use crate::wire::Framing;
 
 /// How long connections that were cut have to be gone.
@@ -125,7 +125,7 @@ impl Handle {
             return Err(Error::Closed);
         }
         let (near, far) = tokio::io::duplex(64 * 1024);
-        welcome(Incoming::Plain(Stream::Memory(far), SocketAddr::new(address, 0).into()), &self.shared);
+        welcome(Incoming::Plain(Io::Memory(far), SocketAddr::new(address, 0).into()), &self.shared);
         Ok(near)
     }
 

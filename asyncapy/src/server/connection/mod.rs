@@ -7,7 +7,6 @@
 mod farewell;
 mod packet;
 mod scratch;
-mod timer;
 
 use std::future::poll_fn;
 use std::io;
@@ -21,17 +20,17 @@ use tracing::{debug, info, warn};
 
 use self::packet::{Current, Running, Turn};
 use self::scratch::Scratch;
-use self::timer::Timer;
 use super::shared::{Counters, Shared};
-use super::stream::Stream;
 use crate::error::Code;
 use crate::handler::session::{Core, Phase};
 use crate::handler::{Client, error_packet};
+use crate::mux::Io;
+use crate::mux::Timer;
 use crate::wire::Encoding;
 
 /// A connection whose session has been entered; it leaves when dropped.
 pub(crate) struct Connection {
-    stream: Stream,
+    stream: Io,
     client: Client,
     shared: Arc<Shared>,
     /// What was read and not yet handled. Lent by the thread while there is nothing in it.
@@ -91,7 +90,7 @@ enum Step {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: Stream, core: Arc<Core>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(stream: Io, core: Arc<Core>, shared: Arc<Shared>) -> Self {
         Self {
             stream,
             client: Client::new(core),

@@ -1,10 +1,9 @@
 use std::cell::Cell;
 use std::pin::Pin;
 
-use bytes::BytesMut;
-
 use crate::dispatch::Table;
 use crate::handler::ErasedCall;
+use crate::mux::Buffers;
 use crate::wire::Index;
 
 /// What a connection needs only while it runs: each thread keeps one set, so that an idle connection holds no buffers
@@ -17,13 +16,6 @@ pub(super) struct Scratch {
     pub(super) calls: Calls,
 }
 
-/// A buffer to read into and one to write into.
-#[derive(Default)]
-pub(super) struct Buffers {
-    input: BytesMut,
-    output: BytesMut,
-}
-
 /// Calls that have ended and can be used again, by route.
 #[derive(Default)]
 pub(super) struct Calls {
@@ -31,9 +23,6 @@ pub(super) struct Calls {
     /// The table to which the calls belong.
     table: u64,
 }
-
-/// Buffers that grew beyond this for one large packet are given back to the allocator, in bytes.
-const KEEP_AT_MOST: usize = 256 * 1024;
 
 thread_local! {
     static SPARE: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
@@ -48,36 +37,6 @@ impl Scratch {
 
     pub(super) fn put_back(self: Box<Self>) {
         SPARE.set(Some(self));
-    }
-}
-
-impl Buffers {
-    /// Lends a buffer to read into to a connection that has none.
-    pub(super) fn lend_input(&mut self, input: &mut BytesMut) {
-        if input.capacity() == 0 {
-            *input = std::mem::take(&mut self.input);
-        }
-    }
-
-    /// Lends a buffer to write into to a connection that has none.
-    pub(super) fn lend_output(&mut self, output: &mut BytesMut) {
-        if output.capacity() == 0 {
-            *output = std::mem::take(&mut self.output);
-        }
-    }
-
-    /// Takes the buffers back that hold nothing, with room for `least` bytes in each.
-    pub(super) fn collect(&mut self, input: &mut BytesMut, output: &mut BytesMut, least: usize) {
-        for (lent, kept) in [(input, &mut self.input), (output, &mut self.output)] {
-            if lent.is_empty() && lent.capacity() > 0 {
-                let mut buffer = std::mem::take(lent);
-                // What was taken off the front comes back here, without a copy.
-                buffer.reserve(least);
-                if kept.capacity() == 0 && buffer.capacity() <= KEEP_AT_MOST {
-                    *kept = buffer;
-                }
-            }
-        }
     }
 }
 

@@ -15,6 +15,7 @@ mod goaway;
 mod hello;
 mod kind;
 mod metadata;
+mod target;
 mod write;
 
 pub use control::ControlError;

@@ -253,6 +253,11 @@ impl Framing {
         }
     }
 
+    /// An ITEM that has no value.
+    pub(super) fn bare_item(&self, out: &mut BytesMut, flags: Flags, stream: u32) {
+        self.control(out, FrameKind::Item, flags, stream, &[]);
+    }
+
     /// A frame of at most 16 bytes, which every header can say and every side accepts.
     fn control(&self, out: &mut BytesMut, kind: FrameKind, flags: Flags, stream: u32, fields: &[u8]) {
         let start = self.begin_v3(out, kind, flags, Some(Encoding::Json), stream);

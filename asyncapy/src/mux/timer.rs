@@ -8,17 +8,17 @@ use tokio::time::{Instant, Sleep};
 ///
 /// A deadline that moves away with every packet costs nothing: the timer is only set anew when it rings too early, or
 /// when a nearer deadline comes up.
-pub(super) struct Timer<'a> {
+pub(crate) struct Timer<'a> {
     sleep: Pin<&'a mut Sleep>,
 }
 
 impl<'a> Timer<'a> {
-    pub(super) fn new(sleep: Pin<&'a mut Sleep>) -> Self {
+    pub(crate) fn new(sleep: Pin<&'a mut Sleep>) -> Self {
         Self { sleep }
     }
 
     /// Ready when `deadline` has passed.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         if self.sleep.deadline() > deadline || self.sleep.is_elapsed() {
             self.sleep.as_mut().reset(deadline);
         }

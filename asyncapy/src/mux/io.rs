@@ -10,39 +10,53 @@ use tokio::net::UnixStream;
 
 /// The bytes of a connection, whatever carries them: one type, so that the connection's code exists once.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub(crate) enum Io {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
     #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
     Memory(DuplexStream),
+    /// What else carries bytes: a client's TLS, a WebSocket, a stream that the program brings along.
+    Any(Box<dyn Transport>),
+}
+
+/// What carries bytes both ways.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for S {}
+
+impl std::fmt::Debug for dyn Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Transport")
+    }
 }
 
 /// Runs an expression on whichever stream it is.
 macro_rules! each {
     ($stream:expr, $inner:ident => $body:expr) => {
         match $stream {
-            Stream::Tcp($inner) => $body,
+            Io::Tcp($inner) => $body,
             #[cfg(unix)]
-            Stream::Unix($inner) => $body,
+            Io::Unix($inner) => $body,
             #[cfg(feature = "tls")]
-            Stream::Tls($inner) => $body,
-            Stream::Memory($inner) => $body,
+            Io::Tls($inner) => $body,
+            Io::Memory($inner) => $body,
+            Io::Any($inner) => $body,
         }
     };
 }
 
-impl Stream {
+impl Io {
     /// Ready when a read is worth a buffer: an idle plain connection holds none.
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Stream::Tcp(stream) => stream.poll_read_ready(context),
+            Io::Tcp(stream) => stream.poll_read_ready(context),
             #[cfg(unix)]
-            Stream::Unix(stream) => stream.poll_read_ready(context),
+            Io::Unix(stream) => stream.poll_read_ready(context),
             #[cfg(feature = "tls")]
-            Stream::Tls(_) => Poll::Ready(Ok(())),
-            Stream::Memory(_) => Poll::Ready(Ok(())),
+            Io::Tls(_) => Poll::Ready(Ok(())),
+            Io::Memory(_) | Io::Any(_) => Poll::Ready(Ok(())),
         }
     }
 

@@ -1,0 +1,266 @@
+//! What the connection's task tells of what has come, and takes of what is to go.
+
+use std::task::Waker;
+
+use bytes::BytesMut;
+use tokio::time::Instant;
+
+use super::credit::Grant;
+use super::mux::ITEMS_SOFT;
+use super::state::{Phase, State};
+use super::{Item, Key, Outcome};
+use crate::error::Code;
+use crate::wire::Encoding;
+
+/// What a frame for a stream has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It was for a stream that is there.
+    Taken,
+    /// There is no such stream, any more or yet.
+    Stray,
+    /// It was sent without credit.
+    NoCredit,
+}
+
+impl State {
+    /// An item for a stream has come.
+    pub(crate) fn item(&mut self, id: u32, item: Item, ends: bool, woken: &mut Vec<Waker>) -> Arrival {
+        let bytes = item.payload.len();
+        let Some(entry) = self.of_id(id).filter(|entry| !entry.peer_ended) else {
+            self.consume(bytes);
+            return Arrival::Stray;
+        };
+        if !entry.window.receive(bytes) {
+            return Arrival::NoCredit;
+        }
+        entry.peer_ended = ends;
+        if entry.detached {
+            self.consume(bytes);
+        } else {
+            entry.items.push_back(item);
+            woken.extend(entry.receiver.take());
+        }
+        Arrival::Taken
+    }
+
+    /// The result of one of our streams has come.
+    pub(crate) fn result(
+        &mut self,
+        id: u32,
+        encoding: Option<Encoding>,
+        payload: &[u8],
+        woken: &mut Vec<Waker>,
+    ) -> Arrival {
+        let Some(entry) = self.of_id(id) else { return Arrival::Stray };
+        entry.buffer.clear();
+        entry.buffer.extend_from_slice(payload);
+        entry.end(Outcome::Result(encoding), woken);
+        Arrival::Taken
+    }
+
+    /// The other side sends no more items on a stream of its own.
+    pub(crate) fn half_end(&mut self, id: u32, woken: &mut Vec<Waker>) -> Arrival {
+        let Some(entry) = self.of_id(id) else { return Arrival::Stray };
+        entry.peer_ended = true;
+        woken.extend(entry.receiver.take());
+        Arrival::Taken
+    }
+
+    /// A stream has ended in some other way.
+    pub(crate) fn end(&mut self, id: u32, outcome: Outcome, woken: &mut Vec<Waker>) -> Arrival {
+        let Some(entry) = self.of_id(id) else { return Arrival::Stray };
+        entry.end(outcome, woken);
+        Arrival::Taken
+    }
+
+    /// A function that takes part in a stream by a handle has ended: the handle is told, or the place is free.
+    pub(crate) fn leave(&mut self, key: Key, outcome: Outcome, woken: &mut Vec<Waker>) {
+        let Some(entry) = self.entry(key) else { return };
+        if entry.detached {
+            self.remove(key, woken);
+        } else {
+            entry.end(outcome, woken);
+        }
+    }
+
+    /// The other side has granted credit for a stream, or (0) for the connection.
+    pub(crate) fn credit(
+        &mut self,
+        id: u32,
+        items: u32,
+        bytes: u32,
+        woken: &mut Vec<Waker>,
+    ) -> Option<Grant> {
+        if id == 0 {
+            self.credit += i64::from(bytes);
+            woken.append(&mut self.waiting);
+            let sound = self.credit <= i64::from(u32::MAX);
+            return Some(if sound { Grant::Earned } else { Grant::BeyondReason });
+        }
+        let entry = self.of_id(id)?;
+        woken.extend(entry.sender.take());
+        Some(entry.credit.add(items, bytes))
+    }
+
+    /// Makes the receiving window of a stream larger.
+    pub(crate) fn widen(&mut self, id: u32, items: u32, bytes: u32) {
+        let framing = self.framing;
+        if let Some((items, bytes)) = self.of_id(id).and_then(|entry| entry.window.widen(items, bytes)) {
+            framing.encode_credit(&mut self.out, id, items, bytes);
+        }
+    }
+
+    /// The bytes that handles have taken since this was last asked.
+    pub(crate) fn take_consumed(&mut self) -> usize {
+        std::mem::take(&mut self.consumed)
+    }
+
+    /// Items were sent that no handle has sent.
+    pub(crate) fn spend(&mut self, bytes: usize) {
+        self.credit -= bytes as i64;
+    }
+
+    /// The connection's credit, in bytes.
+    pub(crate) fn connection_credit(&self) -> i64 {
+        self.credit
+    }
+
+    /// The other side allows so many streams at once.
+    pub(crate) fn allow(&mut self, streams: usize, woken: &mut Vec<Waker>) {
+        self.most = streams.max(1);
+        woken.append(&mut self.waiting);
+    }
+
+    /// How many streams of ours are open.
+    pub(crate) fn ours(&self) -> usize {
+        self.ours
+    }
+
+    /// Whether a number is one that we have given to a stream.
+    pub(crate) fn was_opened(&self, id: u32) -> bool {
+        self.is_ours(id) && id < self.next_id
+    }
+
+    /// Whether a number is one that only we may give.
+    pub(crate) fn is_own(&self, id: u32) -> bool {
+        self.is_ours(id)
+    }
+
+    /// Whether the stream is still there: a handle takes part in it.
+    pub(crate) fn has(&self, id: u32) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    /// The other side goes away: it runs no stream above `last`.
+    pub(crate) fn drain(&mut self, last: u32, woken: &mut Vec<Waker>) {
+        if matches!(self.phase, Phase::Open) {
+            self.phase = Phase::Draining;
+        }
+        woken.append(&mut self.waiting);
+        for place in 0..self.entries.len() {
+            let id = self.entries[place].id;
+            if id > last && self.is_ours(id) {
+                let outcome = Outcome::NotRun(Code::ShuttingDown, "the other side is going away");
+                self.entries[place].end(outcome, woken);
+            }
+        }
+    }
+
+    /// Whether the other side has said that it goes away, or all is over.
+    pub(crate) fn is_draining(&self) -> bool {
+        !matches!(self.phase, Phase::Open)
+    }
+
+    /// No new streams from our side either.
+    pub(crate) fn close(&mut self, woken: &mut Vec<Waker>) {
+        if matches!(self.phase, Phase::Open) {
+            self.phase = Phase::Draining;
+        }
+        woken.append(&mut self.waiting);
+    }
+
+    /// Nothing passes any more: every stream ends, and says why.
+    pub(crate) fn over(&mut self, code: &Code, why: &'static str, woken: &mut Vec<Waker>) {
+        self.phase = Phase::Over(code.clone(), why);
+        woken.append(&mut self.waiting);
+        for entry in self.entries.iter_mut().filter(|entry| entry.id != 0) {
+            entry.end(Outcome::Local(code.clone(), why), woken);
+        }
+    }
+
+    /// Ends the streams whose deadline has passed.
+    pub(crate) fn expire(&mut self, now: Instant, woken: &mut Vec<Waker>) {
+        let mut earliest: Option<Instant> = None;
+        for place in 0..self.entries.len() {
+            let entry = &mut self.entries[place];
+            let Some(deadline) = entry.deadline else { continue };
+            if deadline > now {
+                earliest = Some(earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+                continue;
+            }
+            let id = entry.id;
+            entry.end(Outcome::Local(Code::DeadlineExceeded, "no answer came in time"), woken);
+            self.framing.encode_cancel(&mut self.out, id);
+        }
+        self.deadline = earliest;
+    }
+
+    /// The earliest deadline, or an earlier moment.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Moves what handles have written into `out`.
+    pub(crate) fn drain_into(&mut self, out: &mut BytesMut) {
+        if self.out.is_empty() {
+            return;
+        }
+        if out.is_empty() {
+            std::mem::swap(&mut self.out, out);
+        } else {
+            out.extend_from_slice(&self.out);
+            self.out.clear();
+        }
+    }
+
+    /// Tells how many bytes the connection still has to write.
+    pub(crate) fn written(&mut self, left: usize, woken: &mut Vec<Waker>) {
+        self.taken = left;
+        if left + self.out.len() <= ITEMS_SOFT {
+            woken.append(&mut self.waiting);
+        }
+    }
+
+    /// Whether handles have written something.
+    pub(crate) fn has_output(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// A stream of the other side will not be run: its place is free.
+    pub(crate) fn discard(&mut self, key: Key, woken: &mut Vec<Waker>) {
+        self.remove(key, woken);
+    }
+
+    /// Whether handles have written something; if not, `driver` is woken when they do.
+    pub(crate) fn attend(&mut self, driver: &Waker) -> bool {
+        if !self.out.is_empty() {
+            return true;
+        }
+        match &mut self.driver {
+            Some(known) => known.clone_from(driver),
+            none => *none = Some(driver.clone()),
+        }
+        false
+    }
+
+    /// The connection runs, and looks by itself: nobody need wake it.
+    pub(crate) fn attended(&mut self) {
+        self.driver = None;
+    }
+
+    /// Whether the connection was woken to gather what several handles write; told once.
+    pub(crate) fn take_gathering(&mut self) -> bool {
+        std::mem::take(&mut self.gathering)
+    }
+}

@@ -1,0 +1,114 @@
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{Credit, Item, Window};
+use crate::error::Code;
+use crate::wire::Encoding;
+
+/// How a stream has ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// With a result, which lies in the entry's buffer; raw bytes where it has no encoding.
+    Result(Option<Encoding>),
+    /// With no result.
+    Empty,
+    /// The other side has sent an ERROR with this payload.
+    Failed { encoding: Encoding, payload: Bytes },
+    /// For a reason that our side knows by itself.
+    Local(Code, &'static str),
+    /// It never began: the other side will not run it, so that it can be tried elsewhere.
+    NotRun(Code, &'static str),
+}
+
+/// A stream, as both its handle and the connection's task see it.
+///
+/// Entries are used again, and keep the room that their buffers have.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// The stream's number, 0 while the entry is free.
+    pub(super) id: u32,
+    /// Items that have come and were not taken.
+    pub(super) items: VecDeque<Item>,
+    /// The payload of the result.
+    pub(super) buffer: Vec<u8>,
+    pub(super) outcome: Option<Outcome>,
+    /// Who waits for an item or for the end.
+    pub(super) receiver: Option<Waker>,
+    /// Who waits to send.
+    pub(super) sender: Option<Waker>,
+    pub(super) window: Window,
+    pub(super) credit: Credit,
+    /// Whether the other side sends nothing more but its result.
+    pub(super) peer_ended: bool,
+    /// Whether we send nothing more.
+    pub(super) ended: bool,
+    pub(super) deadline: Option<Instant>,
+    /// Whether no handle takes part in it any more, although it goes on.
+    pub(super) detached: bool,
+}
+
+impl Entry {
+    pub(super) fn new() -> Self {
+        Self {
+            id: 0,
+            items: VecDeque::new(),
+            buffer: Vec::new(),
+            outcome: None,
+            receiver: None,
+            sender: None,
+            window: Window::stream(),
+            credit: Credit::default(),
+            peer_ended: false,
+            ended: false,
+            deadline: None,
+            detached: false,
+        }
+    }
+
+    /// Makes a free entry that of a new stream.
+    pub(super) fn begin(&mut self, id: u32, deadline: Option<Instant>) {
+        self.id = id;
+        self.outcome = None;
+        self.window = Window::stream();
+        self.credit = Credit::default();
+        self.peer_ended = false;
+        self.ended = false;
+        self.deadline = deadline;
+        self.detached = false;
+    }
+
+    /// Frees the entry.
+    pub(super) fn clear(&mut self) {
+        self.id = 0;
+        self.items.clear();
+        self.buffer.clear();
+        self.outcome = None;
+        self.receiver = None;
+        self.sender = None;
+        self.deadline = None;
+        if self.buffer.capacity() > KEEP_AT_MOST {
+            self.buffer = Vec::new();
+        }
+        if self.items.capacity() > 64 {
+            self.items = VecDeque::new();
+        }
+    }
+
+    /// The stream has ended; the first end counts.
+    pub(super) fn end(&mut self, outcome: Outcome, woken: &mut Vec<Waker>) {
+        if self.outcome.is_none() {
+            self.outcome = Some(outcome);
+            self.peer_ended = true;
+            self.ended = true;
+            self.deadline = None;
+            woken.extend(self.receiver.take());
+            woken.extend(self.sender.take());
+        }
+    }
+}
+
+/// A buffer that grew beyond this for one large result is given back to the allocator, in bytes.
+const KEEP_AT_MOST: usize = 64 * 1024;

@@ -1,0 +1,33 @@
+//! Many streams on one connection (protocol V3): their state, shared by the handles that user code holds and the task
+//! that reads and writes.
+//!
+//! - [`Io`] and [`Timer`]: what every connection's task is made of, V2 and V3 alike.
+//! - [`Mux`]: the streams of a connection; [`Handle`]: our end of one of them; `arrivals`: the other end's.
+//! - [`Credit`], [`Window`] and [`Budget`]: what keeps either side from drowning the other.
+
+mod arrivals;
+mod budget;
+mod buffers;
+mod credit;
+mod entry;
+mod handle;
+mod io;
+mod item;
+#[allow(clippy::module_inception, reason = "the layer is named after its noun")]
+mod mux;
+mod state;
+mod targets;
+mod timer;
+
+pub(crate) use arrivals::Arrival;
+pub(crate) use budget::Budget;
+pub(crate) use buffers::Buffers;
+pub(crate) use credit::{Credit, Grant, Window};
+pub(crate) use entry::{Entry, Outcome};
+pub(crate) use handle::Handle;
+pub(crate) use io::{Io, Transport};
+pub(crate) use item::Item;
+pub(crate) use mux::{ITEMS_SOFT, Key, Mux, Open, Side};
+pub(crate) use state::STREAMS;
+pub(crate) use targets::TARGETS;
+pub(crate) use timer::Timer;

@@ -1,0 +1,294 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::BytesMut;
+use tokio::time::Instant;
+
+use super::state::{Phase, State};
+use super::{Item, Outcome};
+use crate::error::Code;
+use crate::wire::Framing;
+
+/// Unsent bytes above which items wait: so little that a reply never stands long behind a stream.
+pub(crate) const ITEMS_SOFT: usize = 64 * 1024;
+
+/// The longest frame that a side takes if it has not said otherwise, in bytes (protocol V3, "Limits").
+const LONGEST: u32 = 1024 * 1024;
+
+/// The streams of one connection.
+///
+/// Handles and the connection's task share it under a lock under which no user code runs.
+pub(crate) struct Mux {
+    state: Mutex<State>,
+    pub(crate) framing: Framing,
+    /// The longest frame that the other side takes.
+    longest: AtomicU32,
+}
+
+/// A stream's place and number: the place may be used again, the number is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(super) place: u32,
+    pub(crate) id: u32,
+}
+
+/// What an OPEN asks for besides its frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Open<'a> {
+    /// The function's name.
+    pub(crate) target: &'a str,
+    pub(crate) deadline: Option<Instant>,
+    /// The bytes of the payload: they are paid for.
+    pub(crate) payload: usize,
+    /// Whether END is on the OPEN itself.
+    pub(crate) ended: bool,
+}
+
+/// Which side of the connection we are: it decides the parity of our streams' numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Connecting,
+    Accepting,
+}
+
+impl Mux {
+    pub(crate) fn new(framing: Framing, side: Side) -> Self {
+        Self { state: Mutex::new(State::new(framing, side)), framing, longest: AtomicU32::new(LONGEST) }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // No user code runs under this lock, so that a poisoned one still holds whole frames.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something under the lock, and wakes whom that concerns when it is free again.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State, &mut Vec<Waker>) -> T) -> T {
+        let mut woken = Vec::new();
+        let mut state = self.lock();
+        let result = act(&mut state, &mut woken);
+        drop(state);
+        woken.drain(..).for_each(Waker::wake);
+        result
+    }
+
+    /// Opens a stream with an encoded OPEN, whose target and stream are filled in here, once there is room for it.
+    ///
+    /// # Errors
+    /// How it ended before it began.
+    pub(crate) fn poll_open(
+        &self,
+        context: Option<&mut Context<'_>>,
+        frame: &mut BytesMut,
+        open: Open<'_>,
+    ) -> Poll<Result<Key, Outcome>> {
+        let mut state = self.lock();
+        match state.phase {
+            Phase::Open => {}
+            Phase::Draining => {
+                let outcome = Outcome::NotRun(Code::ShuttingDown, "the other side is going away");
+                return Poll::Ready(Err(outcome));
+            }
+            Phase::Over(ref code, why) => {
+                return Poll::Ready(Err(Outcome::NotRun(code.clone(), why)));
+            }
+        }
+        if state.ours >= state.most || state.credit <= 0 {
+            if let Some(context) = context {
+                state.waiting.push(context.waker().clone());
+            }
+            return Poll::Pending;
+        }
+        let id = state.next_id;
+        let Some(next) = id.checked_add(2) else {
+            let outcome = Outcome::NotRun(Code::ShuttingDown, "the connection has used up its numbers");
+            return Poll::Ready(Err(outcome));
+        };
+        let key = state.enter(id, open.deadline);
+        if open.ended {
+            state.entry(key).into_iter().for_each(|entry| entry.ended = true);
+        }
+        state.next_id = next;
+        state.ours += 1;
+        state.credit -= open.payload as i64;
+        let State { targets, out, .. } = &mut *state;
+        self.framing.set_stream(frame, id);
+        targets.write(self.framing, open.target, frame, out);
+        let waker = state.call_driver(true);
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+        Poll::Ready(Ok(key))
+    }
+
+    /// How the stream has ended, with its result in `buffer`; the place is free then.
+    pub(crate) fn poll_outcome(
+        &self,
+        key: Key,
+        context: &Context<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Poll<Outcome> {
+        let mut state = self.lock();
+        let Some(entry) = state.entry(key) else {
+            return Poll::Ready(Outcome::Local(Code::Cancelled, "the stream is gone"));
+        };
+        match entry.outcome.take() {
+            Some(outcome) => {
+                std::mem::swap(&mut entry.buffer, buffer);
+                let mut woken = Vec::new();
+                state.remove(key, &mut woken);
+                drop(state);
+                woken.into_iter().for_each(Waker::wake);
+                Poll::Ready(outcome)
+            }
+            None => {
+                wait(&mut entry.receiver, context);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The next item of a stream; none once it has ended.
+    pub(crate) fn poll_item(&self, key: Key, context: &Context<'_>) -> Poll<Option<Item>> {
+        let mut state = self.lock();
+        let Some(entry) = state.entry(key) else { return Poll::Ready(None) };
+        let Some(item) = entry.items.pop_front() else {
+            if entry.peer_ended {
+                return Poll::Ready(None);
+            }
+            wait(&mut entry.receiver, context);
+            return Poll::Pending;
+        };
+        let grant = if entry.peer_ended { None } else { entry.window.take(item.payload.len()) };
+        let before = state.out.len();
+        if let Some((items, bytes)) = grant {
+            self.framing.encode_credit(&mut state.out, key.id, items, bytes);
+        }
+        let many = state.consume(item.payload.len());
+        let waker = if many || state.out.len() > before { state.call_driver(false) } else { None };
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+        Poll::Ready(Some(item))
+    }
+
+    /// Sends an encoded ITEM, whose stream is filled in here, once there is credit and room; false if the stream takes
+    /// nothing more.
+    pub(crate) fn poll_send(
+        &self,
+        key: Key,
+        context: &Context<'_>,
+        frame: &mut [u8],
+        payload: usize,
+    ) -> Poll<bool> {
+        let mut state = self.lock();
+        let State { entries, out, taken, credit, waiting, .. } = &mut *state;
+        let Some(entry) = entries.get_mut(key.place as usize).filter(|entry| entry.id == key.id) else {
+            return Poll::Ready(false);
+        };
+        if entry.ended {
+            return Poll::Ready(false);
+        }
+        if !entry.credit.allows() {
+            wait(&mut entry.sender, context);
+            return Poll::Pending;
+        }
+        if *credit <= 0 || out.len() + *taken > ITEMS_SOFT {
+            waiting.push(context.waker().clone());
+            return Poll::Pending;
+        }
+        entry.credit.spend(payload);
+        *credit -= payload as i64;
+        self.framing.set_stream(frame, key.id);
+        out.extend_from_slice(frame);
+        let waker = state.call_driver(true);
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+        Poll::Ready(true)
+    }
+
+    /// Sends END: nothing more will come from our side.
+    pub(crate) fn finish(&self, key: Key) {
+        self.with(|state, woken| {
+            let Some(entry) = state.entry(key) else { return };
+            if !std::mem::replace(&mut entry.ended, true) {
+                self.framing.encode_end(&mut state.out, key.id);
+                woken.extend(state.call_driver(true));
+            }
+        });
+    }
+
+    /// A handle is gone: a stream of ours is cancelled if it has not ended, and its place is free.
+    pub(crate) fn release(&self, key: Key) {
+        self.with(|state, woken| {
+            let Some(entry) = state.entry(key) else { return };
+            let ended = entry.outcome.is_some();
+            if !ended && !state.is_ours(key.id) {
+                // The function goes on, but for the items: they are forgotten as they come.
+                state.detach(key);
+                return;
+            }
+            if !ended {
+                self.framing.encode_cancel(&mut state.out, key.id);
+                woken.extend(state.call_driver(true));
+            }
+            state.remove(key, woken);
+        });
+    }
+
+    /// Enters a stream that the other side has opened, so that a handle can take part in it.
+    pub(crate) fn accept(&self, id: u32, ended: bool) -> Key {
+        let mut state = self.lock();
+        let key = state.enter(id, None);
+        state.entry(key).into_iter().for_each(|entry| entry.peer_ended = ended);
+        key
+    }
+
+    /// The longest frame that the other side takes, less its Content-Length.
+    pub(crate) fn longest(&self) -> u32 {
+        self.longest.load(Ordering::Relaxed)
+    }
+
+    /// The framing of what goes out.
+    pub(crate) fn outgoing(&self) -> Framing {
+        Framing::new(self.framing.header_size(), self.framing.byte_order(), self.longest())
+    }
+
+    /// The other side has said what it takes.
+    pub(crate) fn set_longest(&self, bytes: u32) {
+        self.longest.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether the stream has ended, and how.
+    pub(crate) fn outcome(&self, key: Key) -> Option<(Outcome, Vec<u8>)> {
+        let mut state = self.lock();
+        let entry = state.entry(key)?;
+        let outcome = entry.outcome.clone()?;
+        Some((outcome, entry.buffer.clone()))
+    }
+
+    /// Ready when the stream has ended, whatever was or was not taken of it.
+    pub(crate) fn poll_ended(&self, key: Key, context: &Context<'_>) -> Poll<()> {
+        match self.lock().entry(key) {
+            Some(entry) if entry.outcome.is_none() => {
+                wait(&mut entry.receiver, context);
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+
+    /// The last handle that could open a stream is gone: the connection may close.
+    pub(crate) fn abandon(&self) {
+        self.with(|state, woken| {
+            state.abandoned = true;
+            woken.extend(state.call_driver(false));
+        });
+    }
+}
+
+/// Keeps the waker of whoever asks.
+fn wait(place: &mut Option<Waker>, context: &Context<'_>) {
+    match place {
+        Some(known) => known.clone_from(context.waker()),
+        none => *none = Some(context.waker().clone()),
+    }
+}

@@ -1,0 +1,173 @@
+use std::collections::HashMap;
+use std::task::Waker;
+
+use bytes::BytesMut;
+use tokio::time::Instant;
+
+use super::credit::START_CONNECTION;
+use super::targets::Targets;
+use super::{Entry, Key, Side};
+use crate::error::Code;
+use crate::wire::Framing;
+
+/// Streams that the other side allows at once if it has not said otherwise (protocol V3, "Limits").
+pub(crate) const STREAMS: usize = 1024;
+
+/// So many bytes that handles have taken are worth waking the connection for.
+const CONSUMED: usize = START_CONNECTION as usize / 4;
+
+/// What the lock protects.
+pub(crate) struct State {
+    pub(super) framing: Framing,
+    /// Frames that handles have written, for the connection to take.
+    pub(super) out: BytesMut,
+    /// Bytes that the connection has taken over and not yet written.
+    pub(super) taken: usize,
+    pub(super) entries: Vec<Entry>,
+    pub(super) free: Vec<u32>,
+    pub(super) by_id: HashMap<u32, u32, BuildIdHasher>,
+    /// The number of the next stream that we open.
+    pub(super) next_id: u32,
+    /// Streams that we have opened and that have not ended.
+    pub(super) ours: usize,
+    /// How many of them the other side allows.
+    pub(super) most: usize,
+    pub(super) targets: Targets,
+    /// Bytes that we may still send on the connection.
+    pub(super) credit: i64,
+    /// Bytes that handles have taken since the connection has last looked: they are granted anew.
+    pub(super) consumed: usize,
+    /// The earliest deadline of an entry, or an earlier moment.
+    pub(super) deadline: Option<Instant>,
+    pub(super) phase: Phase,
+    /// Those who wait to open a stream or to send, for room on the connection.
+    pub(super) waiting: Vec<Waker>,
+    /// The connection's, while it waits.
+    pub(super) driver: Option<Waker>,
+    /// Whether it was woken to write, and more are likely to follow.
+    pub(super) gathering: bool,
+    /// Whether the last handle that could open a stream is gone.
+    pub(crate) abandoned: bool,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    Open,
+    /// No new streams: the other side goes away.
+    Draining,
+    /// Nothing passes any more.
+    Over(Code, &'static str),
+}
+
+/// Numbers of streams need little hashing: they are dense already.
+#[derive(Clone, Copy, Debug, Default)]
+struct IdHasher(u64);
+
+type BuildIdHasher = std::hash::BuildHasherDefault<IdHasher>;
+
+impl std::hash::Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+impl State {
+    pub(super) fn new(framing: Framing, side: Side) -> Self {
+        Self {
+            framing,
+            out: BytesMut::new(),
+            taken: 0,
+            entries: Vec::new(),
+            free: Vec::new(),
+            by_id: HashMap::default(),
+            next_id: if side == Side::Connecting { 1 } else { 2 },
+            ours: 0,
+            most: STREAMS,
+            targets: Targets::default(),
+            credit: START_CONNECTION.into(),
+            consumed: 0,
+            deadline: None,
+            phase: Phase::Open,
+            waiting: Vec::new(),
+            driver: None,
+            gathering: false,
+            abandoned: false,
+        }
+    }
+
+    pub(super) fn entry(&mut self, key: Key) -> Option<&mut Entry> {
+        self.entries.get_mut(key.place as usize).filter(|entry| entry.id == key.id)
+    }
+
+    pub(super) fn of_id(&mut self, id: u32) -> Option<&mut Entry> {
+        let place = *self.by_id.get(&id)?;
+        self.entries.get_mut(place as usize)
+    }
+
+    /// Makes room for a stream; an incoming one is entered only where a handle will take part in it.
+    pub(crate) fn enter(&mut self, id: u32, deadline: Option<Instant>) -> Key {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(Entry::new());
+            (self.entries.len() - 1) as u32
+        });
+        if let Some(entry) = self.entries.get_mut(place as usize) {
+            entry.begin(id, deadline);
+        }
+        self.by_id.insert(id, place);
+        if let Some(deadline) = deadline
+            && self.deadline.is_none_or(|earliest| earliest > deadline)
+        {
+            self.deadline = Some(deadline);
+        }
+        Key { place, id }
+    }
+
+    /// Frees the place of a stream.
+    pub(super) fn remove(&mut self, key: Key, woken: &mut Vec<Waker>) {
+        let Some(entry) = self.entry(key) else { return };
+        // What nobody will take counts as taken, or the connection would dry up.
+        let left: usize = entry.items.iter().map(|item| item.payload.len()).sum();
+        entry.clear();
+        self.by_id.remove(&key.id);
+        self.free.push(key.place);
+        if self.is_ours(key.id) {
+            self.ours -= 1;
+            woken.append(&mut self.waiting);
+        }
+        self.consume(left);
+    }
+
+    /// No handle takes part in the stream any more; it goes on without.
+    pub(super) fn detach(&mut self, key: Key) {
+        let Some(entry) = self.entry(key) else { return };
+        entry.detached = true;
+        let left: usize = entry.items.drain(..).map(|item| item.payload.len()).sum();
+        self.consume(left);
+    }
+
+    /// Bytes of the connection's window were taken; the connection is to look when they are many.
+    pub(super) fn consume(&mut self, bytes: usize) -> bool {
+        self.consumed += bytes;
+        self.consumed >= CONSUMED
+    }
+
+    pub(super) fn is_ours(&self, id: u32) -> bool {
+        id % 2 == self.next_id % 2
+    }
+
+    /// The waker of the connection, if it waits: whoever has the lock wakes it when that is free again.
+    pub(super) fn call_driver(&mut self, gathering: bool) -> Option<Waker> {
+        let driver = self.driver.take();
+        self.gathering |= gathering && driver.is_some();
+        driver
+    }
+}

@@ -1,0 +1,234 @@
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::args::Arguments;
+use super::caller::{Again, Caller};
+use super::decode::decode_slice;
+use super::opening::Opening;
+use super::{Channel, Items, Status};
+use crate::mux::{Handle, Outcome};
+use crate::wire::v3::{Metadata, MetadataValue};
+
+/// A call of a function, which begins when it is awaited. Dropped before its end, it is cancelled: the function is
+/// dropped where it waits.
+#[must_use = "a call is made when it is awaited"]
+pub struct Call<'a, C: Caller, A, R, E = Status> {
+    opening: Opening<'a, C, A>,
+    handle: Option<Handle>,
+    result: PhantomData<fn() -> Result<R, E>>,
+}
+
+/// The opening of a server stream, which begins when it is awaited and gives the [`Items`].
+#[must_use = "a stream is opened when it is awaited"]
+pub struct OpenItems<'a, C: Caller, A, T> {
+    opening: Option<Opening<'a, C, A>>,
+    items: PhantomData<fn() -> T>,
+}
+
+/// The opening of a client stream or a duplex one, which begins when it is awaited and gives the caller's [`Channel`].
+#[must_use = "a channel is opened when it is awaited"]
+pub struct OpenChannel<'a, C: Caller, A, In, Out> {
+    opening: Option<Opening<'a, C, A>>,
+    items: PhantomData<fn(Out) -> In>,
+}
+
+impl<'a, C: Caller, A: Arguments, R, E> Call<'a, C, A, R, E> {
+    /// A call of `target`, for what the macros write.
+    #[doc(hidden)]
+    pub fn new(caller: &'a C, target: &'a str, idempotent: bool, arguments: A) -> Self {
+        let opening = Opening::new(caller, target, idempotent, arguments);
+        Self { opening, handle: None, result: PhantomData }
+    }
+}
+
+impl<'a, C: Caller, A: Arguments, T> OpenItems<'a, C, A, T> {
+    /// An opening of `target`, for what the macros write.
+    #[doc(hidden)]
+    pub fn new(caller: &'a C, target: &'a str, idempotent: bool, arguments: A) -> Self {
+        Self { opening: Some(Opening::new(caller, target, idempotent, arguments)), items: PhantomData }
+    }
+}
+
+impl<'a, C: Caller, A: Arguments, In, Out> OpenChannel<'a, C, A, In, Out> {
+    /// An opening of `target`, for what the macros write.
+    #[doc(hidden)]
+    pub fn new(caller: &'a C, target: &'a str, idempotent: bool, arguments: A) -> Self {
+        Self { opening: Some(Opening::new(caller, target, idempotent, arguments)), items: PhantomData }
+    }
+}
+
+/// What can be said of a call besides its arguments is the same for all three.
+macro_rules! options {
+    ($this:ident => $options:expr; $($head:tt)*) => {
+        $($head)* {
+            /// How long it may take, to its end; by default the caller's timeout for a call, and no limit for a
+            /// stream. It travels along: the function is dropped when the time is over.
+            pub fn timeout(mut self, timeout: Duration) -> Self {
+                let $this = &mut self;
+                $options.for_each(|options| options.timeout = Some(timeout));
+                self
+            }
+
+            /// Until when it may take, where that is earlier than the timeout says.
+            pub fn deadline(mut self, deadline: Instant) -> Self {
+                let $this = &mut self;
+                $options.for_each(|options| options.deadline = Some(deadline));
+                self
+            }
+
+            /// Sends something along: a function reads it by its argument [`Metadata`].
+            pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
+                let $this = &mut self;
+                let (name, value) = (name.into(), value.into());
+                if let Some(options) = $options.next() {
+                    options.metadata.get_or_insert_default().insert(name, value);
+                }
+                self
+            }
+
+            /// Sends all of these along.
+            pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+                let $this = &mut self;
+                if let Some(options) = $options.next() {
+                    options.metadata = Some(Box::new(metadata));
+                }
+                self
+            }
+
+            /// Sends it to this server and no other; a client with several knows them by their endpoints.
+            pub fn server(mut self, server: &str) -> Self {
+                let $this = &mut self;
+                $options.for_each(|options| options.server = Some(server.into()));
+                self
+            }
+
+            /// Whether it may be run twice without harm, so that a client repeats it when a server is lost.
+            pub fn idempotent(mut self, idempotent: bool) -> Self {
+                let $this = &mut self;
+                $options.for_each(|options| options.idempotent = Some(idempotent));
+                self
+            }
+        }
+    };
+}
+
+options!(this => std::iter::once(&mut this.opening.options); impl<C: Caller, A: Arguments, R, E> Call<'_, C, A, R, E>);
+options!(this => this.opening.iter_mut().map(|opening| &mut opening.options); impl<C: Caller, A: Arguments, T> OpenItems<'_, C, A, T>);
+options!(this => this.opening.iter_mut().map(|opening| &mut opening.options); impl<C: Caller, A: Arguments, In, Out> OpenChannel<'_, C, A, In, Out>);
+
+/// Nothing of a call is pinned: it may move between polls.
+impl<C: Caller, A, R, E> Unpin for Call<'_, C, A, R, E> {}
+impl<C: Caller, A, T> Unpin for OpenItems<'_, C, A, T> {}
+impl<C: Caller, A, In, Out> Unpin for OpenChannel<'_, C, A, In, Out> {}
+
+thread_local! {
+    /// Where a result is put before it is read.
+    static RESULT: std::cell::Cell<Vec<u8>> = const { std::cell::Cell::new(Vec::new()) };
+}
+
+impl<C, A, R, E> Future for Call<'_, C, A, R, E>
+where
+    C: Caller,
+    A: Arguments,
+    R: DeserializeOwned + 'static,
+    E: From<Status>,
+{
+    type Output = Result<R, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<R, E>> {
+        let this = &mut *self;
+        loop {
+            let handle = match &mut this.handle {
+                Some(handle) => handle,
+                None => match ready!(this.opening.poll(context, true, false)) {
+                    Ok((handle, _)) => this.handle.insert(handle),
+                    Err(status) => return Poll::Ready(Err(status.into())),
+                },
+            };
+            let mut buffer = RESULT.take();
+            let result = match handle.poll_outcome(context, &mut buffer) {
+                Poll::Ready(Outcome::Result(encoding)) => decode_slice(encoding, &buffer),
+                Poll::Ready(Outcome::Empty) => decode_slice(Some(crate::Encoding::Json), b"null"),
+                Poll::Ready(outcome) => Err(Status::of(outcome)),
+                Poll::Pending => {
+                    RESULT.set(buffer);
+                    return Poll::Pending;
+                }
+            };
+            RESULT.set(buffer);
+            this.handle = None;
+            if this.opening.end(result.as_ref().err()) == Again::No {
+                return Poll::Ready(result.map_err(E::from));
+            }
+        }
+    }
+}
+
+impl<C, A, T> Future for OpenItems<'_, C, A, T>
+where
+    C: Caller,
+    A: Arguments,
+{
+    type Output = Result<Items<T>, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(opening) = &mut self.opening else { return Poll::Pending };
+        let opened = ready!(opening.poll(context, true, true));
+        let ticket = self.opening.take().and_then(Opening::into_ticket);
+        Poll::Ready(opened.map(|(handle, _)| Items::new(handle, keep(ticket))))
+    }
+}
+
+impl<C, A, In, Out> Future for OpenChannel<'_, C, A, In, Out>
+where
+    C: Caller,
+    A: Arguments,
+{
+    type Output = Result<Channel<In, Out>, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(opening) = &mut self.opening else { return Poll::Pending };
+        let opened = ready!(opening.poll(context, false, true));
+        let ticket = self.opening.take().and_then(Opening::into_ticket);
+        Poll::Ready(opened.map(|(handle, peer)| Channel::new(handle, peer.encoding(), keep(ticket))))
+    }
+}
+
+/// A ticket that lasts as long as the stream.
+fn keep<T: Send + 'static>(ticket: Option<T>) -> Option<Box<dyn Keep>> {
+    // Most tickets are nothing at all, and need no room.
+    if size_of::<T>() == 0 { None } else { Some(Box::new(Kept(std::sync::Mutex::new(ticket)))) }
+}
+
+/// What a stream keeps without knowing what it is.
+pub(super) trait Keep: Send + Sync {}
+
+impl<T: Send> Keep for Kept<T> {}
+
+/// A ticket that nobody looks at any more; only who lets go of it may touch it, so that all may hold it.
+struct Kept<T>(#[allow(dead_code, reason = "it is there to be dropped")] std::sync::Mutex<T>);
+
+impl<C: Caller, A, R, E> fmt::Debug for Call<'_, C, A, R, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Call").field(&self.handle).finish()
+    }
+}
+
+impl<C: Caller, A, T> fmt::Debug for OpenItems<'_, C, A, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenItems")
+    }
+}
+
+impl<C: Caller, A, In, Out> fmt::Debug for OpenChannel<'_, C, A, In, Out> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenChannel")
+    }
+}

@@ -1,0 +1,108 @@
+use std::fmt;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Peer, Status};
+use crate::wire::v3::Metadata;
+
+/// Whoever calls can be called upon: one connection ([`Peer`]), or a client that has several to choose from.
+///
+/// Typed stubs take any of them.
+pub trait Caller: Send + Sync {
+    /// What the choice of a connection leaves behind until the call has ended.
+    type Ticket: Send + 'static;
+
+    /// Chooses the connection for a call.
+    ///
+    /// # Errors
+    /// There is none, and will be none in time.
+    #[doc(hidden)]
+    fn poll_choose(
+        &self,
+        context: &mut Context<'_>,
+        request: &CallRequest<'_>,
+        choice: &mut Choice,
+    ) -> Poll<Result<(Peer, Self::Ticket), Status>>;
+
+    /// The call has ended; with a failure, whether it shall be made again.
+    #[doc(hidden)]
+    fn ended(
+        &self,
+        request: &CallRequest<'_>,
+        ticket: Self::Ticket,
+        failure: Option<&Status>,
+        choice: &mut Choice,
+    ) -> Again;
+}
+
+/// What is known of a call before it is made.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct CallRequest<'a> {
+    /// The function's full name.
+    pub target: &'a str,
+    /// Whether it may be run twice without harm.
+    pub idempotent: bool,
+    /// What was said of it besides.
+    pub options: &'a CallOptions,
+}
+
+/// What can be said of a call besides its arguments.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CallOptions {
+    /// How long it may take; the caller's default if nothing is said.
+    pub timeout: Option<Duration>,
+    /// Until when it may take.
+    pub deadline: Option<Instant>,
+    /// What goes along with it.
+    pub metadata: Option<Box<Metadata>>,
+    /// The server that it must go to, as the client knows it.
+    pub server: Option<Box<str>>,
+    /// Whether it may be run twice without harm, where that differs from what is known of the function.
+    pub idempotent: Option<bool>,
+}
+
+/// What a [`Caller`] remembers of one call from one attempt to the next.
+#[derive(Default)]
+pub struct Choice {
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Whatever else the caller needs.
+    pub state: Option<Box<dyn std::any::Any + Send>>,
+}
+
+impl fmt::Debug for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Choice").field("attempts", &self.attempts).finish_non_exhaustive()
+    }
+}
+
+/// Whether a call that has failed is made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// It is not.
+    No,
+    /// It is, as soon as there is a connection.
+    Yes,
+}
+
+/// One connection has no choice.
+impl Caller for Peer {
+    type Ticket = ();
+
+    fn poll_choose(
+        &self,
+        _: &mut Context<'_>,
+        _: &CallRequest<'_>,
+        _: &mut Choice,
+    ) -> Poll<Result<(Peer, ()), Status>> {
+        Poll::Ready(Ok((self.clone(), ())))
+    }
+
+    fn ended(&self, _: &CallRequest<'_>, (): (), _: Option<&Status>, _: &mut Choice) -> Again {
+        Again::No
+    }
+}

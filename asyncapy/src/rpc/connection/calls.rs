@@ -1,0 +1,515 @@
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit};
+use tokio::time::Instant;
+use tracing::{debug, error, warn};
+
+use super::frames::Violation;
+use super::running::Work;
+use super::scratch::Scratch;
+use super::{Connection, Target};
+use crate::error::Code;
+use crate::handler::Request;
+use crate::mux::{Credit, Key, Outcome};
+use crate::rpc::answer::{Answer, write_error};
+use crate::rpc::context::admits;
+use crate::rpc::function::Shape;
+use crate::rpc::invocation::Invocation;
+use crate::rpc::serving::Counters;
+use crate::wire::v3::{Fields, Flags, Frame, Metadata};
+use crate::wire::{Encoding, View};
+
+/// A call that waits for its turn.
+pub(super) struct Queued {
+    pub(super) id: u32,
+    function: usize,
+    encoding: Encoding,
+    payload: Bytes,
+    metadata: Metadata,
+    deadline: Option<Instant>,
+    /// Whether the caller has said that it sends no items.
+    pub(super) ended: bool,
+    /// The stream, where items may come before the turn.
+    key: Option<Key>,
+    /// How long it may wait.
+    pub(super) until: Instant,
+}
+
+/// The wait for a permit, for the first in the queue.
+#[derive(Default)]
+pub(super) struct Turn {
+    acquire: Option<Acquire>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+type Acquire = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
+
+/// What a call is made of, wherever its bytes lie.
+struct Opened<'a> {
+    id: u32,
+    function: usize,
+    encoding: Encoding,
+    payload: &'a [u8],
+    deadline: Option<Instant>,
+    ended: bool,
+    key: Option<Key>,
+}
+
+impl Connection {
+    /// The other side opens a stream.
+    pub(super) fn open(
+        &mut self,
+        frame: &Frame,
+        bytes: &[u8],
+        scratch: &mut Scratch,
+    ) -> Result<(), Violation> {
+        let id = frame.stream;
+        if id <= self.last || self.mux.lock().is_own(id) {
+            return Err(Violation::new(
+                Code::ProtocolViolation,
+                "a stream's number is not the other side's next",
+            ));
+        }
+        let payload = &bytes[frame.payload.clone()];
+        if !self.window.receive_bytes(payload.len()) {
+            return Err(Violation::new(Code::FlowControl, "a call was sent without credit"));
+        }
+        // What comes after our GOAWAY is not run, and the other side knows it.
+        if self.leaving {
+            self.consume(payload.len());
+            return Ok(());
+        }
+        self.last = id;
+        self.number += 1;
+        let Some(encoding) = frame.encoding else {
+            self.consume(payload.len());
+            self.refuse(id, Encoding::Json, &Code::RequestMalformed, Some("arguments are no raw bytes"));
+            return Ok(());
+        };
+        let function = match self.target(frame, bytes) {
+            Some(Target::Function(function)) if self.admitted => function,
+            Some(Target::Function(_)) => {
+                self.consume(payload.len());
+                self.refuse(id, encoding, &Code::Unauthorized, Some("a HELLO with credentials comes first"));
+                return Ok(());
+            }
+            Some(Target::Unknown(name)) => {
+                self.consume(payload.len());
+                debug!(part = "API Parser", name = ?name, "No such function");
+                let message = format!("there is no function `{}`", name.escape_debug());
+                self.refuse(id, encoding, &Code::FunctionUnknown, Some(&message));
+                return Ok(());
+            }
+            None => {
+                self.consume(payload.len());
+                self.refuse(
+                    id,
+                    encoding,
+                    &Code::FunctionUnknown,
+                    Some("the target's number stands for nothing"),
+                );
+                return Ok(());
+            }
+        };
+        let settings = &self.serving.settings;
+        if self.running.len() + self.queue.len() >= settings.streams {
+            self.consume(payload.len());
+            self.refuse(id, encoding, &Code::TooManyStreams, None);
+            return Ok(());
+        }
+        let Fields::Open { deadline, .. } = frame.fields else { return Ok(()) };
+        let deadline = deadline.map(|left| self.pulse.now + Duration::from_millis(left.into()));
+        let ended = frame.flags.has(Flags::END);
+        let metadata = match frame.flags.has(Flags::HEAD) {
+            false => Metadata::default(),
+            true => match Metadata::read(&bytes[frame.head.clone()], settings.head_size) {
+                Ok(metadata) => metadata,
+                Err(error) => {
+                    self.consume(payload.len());
+                    self.refuse(id, encoding, &error.code(), Some("the metadata cannot be read"));
+                    return Ok(());
+                }
+            },
+        };
+        if self.must_wait() {
+            // Items may come before the turn.
+            let key = (!ended).then(|| self.mux.accept(id, false));
+            let until = Instant::now() + settings.call_queue_timeout;
+            let payload = Bytes::copy_from_slice(payload);
+            self.queue.push_back(Queued {
+                id,
+                function,
+                encoding,
+                payload,
+                metadata,
+                deadline,
+                ended,
+                key,
+                until,
+            });
+            return Ok(());
+        }
+        self.context.metadata = metadata;
+        self.start(&Opened { id, function, encoding, payload, deadline, ended, key: None }, None, scratch);
+        self.consume(payload.len());
+        Ok(())
+    }
+
+    /// Whether a call that comes now must wait for its turn.
+    fn must_wait(&self) -> bool {
+        !self.queue.is_empty()
+            || self.running.len() >= self.serving.settings.calls
+            || self.output.len() > self.serving.settings.output_soft
+            || self.serving.permits.available_permits() == 0
+    }
+
+    /// Starts the calls whose turn it is.
+    pub(super) fn serve_queue(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) {
+        while !self.queue.is_empty() {
+            if self.running.len() >= self.serving.settings.calls
+                || self.output.len() > self.serving.settings.output_soft
+                || self.turn.poll(context, &self.serving.permits).is_pending()
+            {
+                return;
+            }
+            let Some(queued) = self.queue.pop_front() else { return };
+            let permit = self.turn.permit.take();
+            self.context.metadata = queued.metadata;
+            let Queued { id, function, encoding, payload, deadline, ended, key, .. } = queued;
+            let opened = Opened { id, function, encoding, payload: &payload, deadline, ended, key };
+            self.start(&opened, permit, scratch);
+            self.consume(payload.len());
+        }
+        self.turn = Turn::default();
+    }
+
+    /// Runs a call as far as it goes at once.
+    fn start(&mut self, opened: &Opened<'_>, permit: Option<OwnedSemaphorePermit>, scratch: &mut Scratch) {
+        let serving = self.serving.clone();
+        let Some(entry) = serving.functions.get(opened.function) else { return };
+        let Opened { id, encoding, .. } = *opened;
+        if let Some(places) = entry.function.private
+            && !admits(places, &self.client)
+        {
+            warn!(part = "API Parser", function = %entry.name, "A private function was called from elsewhere");
+            self.refuse(id, encoding, &Code::FunctionPrivate, None);
+            return self.forget(opened.key);
+        }
+        if let Err(error) = scratch.index.build_arguments(opened.payload, encoding, &serving.settings.payload)
+        {
+            debug!(part = "API Parser", %error, "The arguments cannot be read");
+            self.refuse(id, encoding, &error.code(), Some("the arguments cannot be read"));
+            return self.forget(opened.key);
+        }
+        let Some(mut call) = scratch.calls.take(&serving.functions, opened.function) else { return };
+        let call_context = &mut self.context;
+        call_context.stream = id;
+        call_context.encoding = encoding;
+        call_context.deadline = opened.deadline;
+        call_context.ended = opened.ended;
+        call_context.channel.set(opened.key);
+
+        let shape = entry.function.shape;
+        let mut work = Credit::default();
+        let mut connection =
+            if shape == Shape::ServerStream { self.mux.lock().connection_credit() } else { 0 };
+        let before = connection;
+        let (place, waker) = self.running.reserve();
+        scratch.buffers.lend_output(&mut self.output);
+        let has_channel = matches!(shape, Shape::ClientStream | Shape::Duplex);
+        let out = if has_channel { &mut scratch.aside } else { &mut self.output };
+        let whole = out.len();
+        let mut answer = Answer {
+            out,
+            framing: self.mux.outgoing(),
+            encoding,
+            stream: id,
+            credit: &mut work,
+            connection: &mut connection,
+            stalled: false,
+            failed: false,
+        };
+        let view = View::new(opened.payload, encoding, &scratch.index);
+        let mut request =
+            Request::new(view, &self.client, &serving.state, self.number, None).with_call(&self.context);
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            call.as_mut().start(&mut request, &mut Context::from_waker(&waker), &mut answer)
+        }));
+        let stalled = answer.stalled;
+        if before != connection {
+            self.mux.lock().spend((before - connection) as usize);
+        }
+        let channel = self.context.channel.take();
+        let cancelled = self.context.cancelled.take();
+        match polled {
+            Ok(Poll::Ready(())) => {
+                scratch.calls.keep(opened.function, call);
+                self.answered(channel, scratch);
+            }
+            Ok(Poll::Pending) => {
+                let (deadline, late) = self.limit(opened);
+                let permit = permit.or_else(|| serving.permits.clone().try_acquire_owned().ok());
+                let work = Work {
+                    call: Some(call),
+                    function: opened.function,
+                    stream: id,
+                    encoding,
+                    deadline,
+                    late,
+                    credit: work,
+                    stalled,
+                    channel,
+                    cancelled,
+                    _permit: permit,
+                };
+                self.places.insert(id, place);
+                self.running.put(place, work);
+            }
+            Err(panic) => {
+                let out = if has_channel { &mut scratch.aside } else { &mut self.output };
+                out.truncate(whole);
+                self.panicked(&*panic);
+                let_go(call, &serving.counters);
+                self.refuse(id, encoding, &Code::HandlerPanicked, None);
+                self.answered(channel, scratch);
+            }
+        }
+    }
+
+    /// How long a call may wait, and what its caller is told after that.
+    fn limit(&self, opened: &Opened<'_>) -> (Option<Instant>, Code) {
+        let function = self.serving.functions.get(opened.function).map(|entry| entry.function);
+        let own = function.and_then(|function| match (function.timeout, function.shape) {
+            (Some(timeout), _) => Some(timeout),
+            // A stream lasts as long as it is wanted.
+            (None, Shape::Unary) => Some(self.serving.settings.handler_timeout),
+            (None, _) => None,
+        });
+        let own = own.and_then(|own| Instant::now().checked_add(own));
+        match (opened.deadline, own) {
+            (Some(callers), Some(own)) if own < callers => (Some(own), Code::HandlerTimedOut),
+            (Some(callers), _) => (Some(callers), Code::DeadlineExceeded),
+            (None, own) => (own, Code::HandlerTimedOut),
+        }
+    }
+
+    /// Polls the calls that were woken.
+    pub(super) fn resume(&mut self, scratch: &mut Scratch) {
+        while let Some(woken) = self.running.take_woken() {
+            for place in &woken {
+                self.go_on(*place, scratch);
+            }
+            self.running.give_back(woken);
+            if self.output.len() > self.serving.settings.output_soft {
+                return;
+            }
+        }
+    }
+
+    fn go_on(&mut self, place: u32, scratch: &mut Scratch) {
+        let (Some(waker), Some(mut work)) = (self.running.waker(place), self.running.take(place)) else {
+            return;
+        };
+        let has_channel = work.channel.is_some();
+        let shape = self.serving.functions.get(work.function).map(|entry| entry.function.shape);
+        let mut connection =
+            if shape == Some(Shape::ServerStream) { self.mux.lock().connection_credit() } else { 0 };
+        let before = connection;
+        scratch.buffers.lend_output(&mut self.output);
+        let out = if has_channel { &mut scratch.aside } else { &mut self.output };
+        let whole = out.len();
+        let Work { call, credit, encoding, stream, .. } = &mut work;
+        let mut answer = Answer {
+            out,
+            framing: self.mux.outgoing(),
+            encoding: *encoding,
+            stream: *stream,
+            credit,
+            connection: &mut connection,
+            stalled: false,
+            failed: false,
+        };
+        let polled = catch_unwind(AssertUnwindSafe(|| match call {
+            Some(call) => call.as_mut().poll(&mut Context::from_waker(&waker), &mut answer),
+            None => Poll::Ready(()),
+        }));
+        let stalled = answer.stalled;
+        if before != connection {
+            self.mux.lock().spend((before - connection) as usize);
+        }
+        match polled {
+            Ok(Poll::Pending) => {
+                work.stalled = stalled;
+                self.running.put(place, work);
+            }
+            Ok(Poll::Ready(())) => {
+                self.places.remove(&work.stream);
+                let channel = work.channel;
+                // It was answered, not given up.
+                work.cancelled = None;
+                self.keep(work, scratch);
+                self.answered(channel, scratch);
+            }
+            Err(panic) => {
+                out_of(has_channel, &mut scratch.aside, &mut self.output).truncate(whole);
+                self.panicked(&*panic);
+                let (stream, encoding, channel) = (work.stream, work.encoding, work.channel);
+                self.places.remove(&stream);
+                let_go(work, &self.serving.counters);
+                self.collect();
+                self.refuse(stream, encoding, &Code::HandlerPanicked, None);
+                self.answered(channel, scratch);
+            }
+        }
+    }
+
+    /// Keeps a call that has ended for the next of its kind.
+    fn keep(&mut self, work: Work, scratch: &mut Scratch) {
+        let function = work.function;
+        if let Some(call) = work.into_call() {
+            scratch.calls.keep(function, call);
+        }
+    }
+
+    /// A call was answered: what its handles have sent goes before the answer.
+    fn answered(&mut self, channel: Option<Key>, scratch: &mut Scratch) {
+        self.cancels.refund();
+        if let Some(key) = channel {
+            self.collect();
+            self.mux.with(|state, woken| state.leave(key, Outcome::Empty, woken));
+        }
+        if !scratch.aside.is_empty() {
+            self.output.extend_from_slice(&scratch.aside);
+            scratch.aside.clear();
+        }
+    }
+
+    /// The place of a stream whose call was not run is free.
+    fn forget(&mut self, key: Option<Key>) {
+        if let Some(key) = key {
+            self.mux.with(|state, woken| state.discard(key, woken));
+        }
+    }
+
+    /// Ends a call from the other side; false if it has ended before.
+    pub(super) fn cancel_call(&mut self, id: u32, outcome: Outcome) -> bool {
+        if let Some(work) = self.places.remove(&id).and_then(|place| self.running.take(place)) {
+            self.abort(work, outcome);
+            return true;
+        }
+        let Some(at) = self.queue.iter().position(|queued| queued.id == id) else { return false };
+        if let Some(queued) = self.queue.remove(at) {
+            self.consume(queued.payload.len());
+            self.forget(queued.key);
+        }
+        true
+    }
+
+    /// Drops a call where it waits; what it held may panic in turn, which costs nobody else anything.
+    fn abort(&mut self, work: Work, outcome: Outcome) {
+        let channel = work.channel;
+        let_go(work, &self.serving.counters);
+        if let Some(key) = channel {
+            self.mux.with(|state, woken| state.leave(key, outcome, woken));
+        }
+    }
+
+    /// A call is too late.
+    pub(super) fn give_up(&mut self, place: u32, _: &mut Scratch) {
+        let Some(work) = self.running.take(place) else { return };
+        self.places.remove(&work.stream);
+        let (id, encoding, late) = (work.stream, work.encoding, work.late.clone());
+        warn!(part = "API Parser", code = %late, "A call was given up");
+        self.abort(work, Outcome::Local(late.clone(), "it took too long"));
+        self.collect();
+        self.refuse(id, encoding, &late, None);
+    }
+
+    /// A call has waited too long for its turn.
+    pub(super) fn turn_away(&mut self, queued: Queued) {
+        self.consume(queued.payload.len());
+        self.forget(queued.key);
+        warn!(part = "API Parser", code = %Code::Overloaded, "A call was turned away");
+        self.refuse(queued.id, queued.encoding, &Code::Overloaded, None);
+    }
+
+    /// The connection has ended, and with it all calls.
+    pub(super) fn let_go_of_all(&mut self) {
+        for place in self.running.all() {
+            if let Some(work) = self.running.take(place) {
+                self.abort(work, Outcome::Local(Code::Cancelled, "the connection is closed"));
+            }
+        }
+        self.places.clear();
+        self.queue.clear();
+    }
+
+    /// Answers a stream with an error.
+    fn refuse(&mut self, stream: u32, encoding: Encoding, code: &Code, message: Option<&str>) {
+        let framing = self.mux.outgoing();
+        write_error(framing, encoding, stream, &mut self.output, code, message, None, None);
+    }
+
+    fn panicked(&self, panic: &(dyn Any + Send)) {
+        note(panic, &self.serving.counters);
+    }
+}
+
+/// Where a call answers.
+fn out_of<'a>(
+    aside: bool,
+    scratch: &'a mut bytes::BytesMut,
+    output: &'a mut bytes::BytesMut,
+) -> &'a mut bytes::BytesMut {
+    if aside { scratch } else { output }
+}
+
+impl Work {
+    /// The call, once it has ended.
+    fn into_call(mut self) -> Option<Pin<Box<dyn Invocation>>> {
+        self.call.take()
+    }
+}
+
+impl Turn {
+    /// Ready when a call may run.
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        permits: &std::sync::Arc<tokio::sync::Semaphore>,
+    ) -> Poll<()> {
+        if self.permit.is_some() {
+            return Poll::Ready(());
+        }
+        let acquire = self.acquire.get_or_insert_with(|| Box::pin(permits.clone().acquire_owned()));
+        match acquire.as_mut().poll(context) {
+            Poll::Ready(permit) => {
+                self.permit = permit.ok();
+                self.acquire = None;
+                Poll::Ready(())
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// Drops what belongs to a call; it may panic in turn.
+fn let_go<T>(call: T, counters: &Counters) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(call))) {
+        note(&*panic, counters);
+    }
+}
+
+/// Counts and logs a panic.
+fn note(panic: &(dyn Any + Send), counters: &Counters) {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    error!(part = "API Parser", panic = ?text.unwrap_or("no text"), "A function panicked");
+    Counters::add(&counters.panics, 1);
+}

@@ -1,0 +1,306 @@
+use bytes::{Buf, Bytes};
+use tracing::debug;
+
+use super::scratch::Scratch;
+use super::{Connection, Target};
+use crate::error::Code;
+use crate::mux::{Arrival, Grant, Item, Outcome, Side, TARGETS};
+use crate::wire::Encoding;
+use crate::wire::v3::{Fields, Flags, Frame, FrameKind, GoAway, Hello};
+
+/// A rule of the protocol that the other side has broken: the connection ends.
+#[derive(Debug)]
+pub(super) struct Violation {
+    pub(super) code: Code,
+    pub(super) message: &'static str,
+}
+
+impl Violation {
+    pub(super) fn new(code: Code, message: &'static str) -> Self {
+        Self { code, message }
+    }
+}
+
+const NO_CREDIT: &str = "an item or a call was sent without credit";
+const TOO_MANY: &str = "too many frames that ask for nothing";
+
+impl Connection {
+    /// Handles the frames that are there.
+    pub(super) fn handle(&mut self, scratch: &mut Scratch) -> Result<(), Violation> {
+        let mut input = std::mem::take(&mut self.input);
+        let mut at = 0;
+        let mut waits = true;
+        let handled = loop {
+            if self.output.len() > self.serving.settings.output_hard {
+                waits = false;
+                break Ok(());
+            }
+            let rest = &input[at..];
+            if rest.is_empty() {
+                self.needed = 0;
+                break Ok(());
+            }
+            match self.framing.decode_v3(rest) {
+                Ok(Ok(frame)) => {
+                    if let Err(violation) = self.frame(&frame, rest, scratch) {
+                        break Err(violation);
+                    }
+                    at += frame.end;
+                }
+                Ok(Err(needed)) => {
+                    self.needed = needed;
+                    break Ok(());
+                }
+                Err(error) => {
+                    debug!(part = "Client handler", %error, "What came is no frame");
+                    break Err(Violation::new(error.code(), "what came is no frame of this protocol"));
+                }
+            }
+        };
+        input.advance(at);
+        let begun = !input.is_empty() && waits;
+        if !begun || at > 0 {
+            self.pulse.begun = begun.then_some(self.pulse.now);
+        } else {
+            self.pulse.begun.get_or_insert(self.pulse.now);
+        }
+        self.input = input;
+        handled
+    }
+
+    /// Handles one frame; `bytes` begin with it.
+    fn frame(&mut self, frame: &Frame, bytes: &[u8], scratch: &mut Scratch) -> Result<(), Violation> {
+        match frame.kind {
+            FrameKind::Open => self.open(frame, bytes, scratch),
+            FrameKind::Item => self.item(frame, &bytes[frame.payload.clone()], scratch),
+            FrameKind::Error => self.error(frame, &bytes[frame.payload.clone()]),
+            FrameKind::Cancel => self.cancel(frame.stream),
+            FrameKind::Credit => self.credit(frame),
+            FrameKind::Ping => self.ping(frame),
+            FrameKind::Hello => self.hello(&bytes[frame.payload.clone()], frame.encoding),
+            FrameKind::GoAway => self.goaway(&bytes[frame.payload.clone()], frame.encoding),
+        }
+    }
+
+    /// An item, a result or an end has come.
+    fn item(&mut self, frame: &Frame, payload: &[u8], scratch: &mut Scratch) -> Result<(), Violation> {
+        let id = frame.stream;
+        let ends = frame.flags.has(Flags::END);
+        let empty = frame.flags.has(Flags::EMPTY);
+        let mut state = self.mux.lock();
+        let ours = state.is_own(id);
+        if ours && ends {
+            let arrival = if empty {
+                state.end(id, Outcome::Empty, &mut scratch.woken)
+            } else {
+                state.result(id, frame.encoding, payload, &mut scratch.woken)
+            };
+            let known = state.was_opened(id);
+            drop(state);
+            wake(scratch);
+            if arrival == Arrival::Stray {
+                return self.stray(known);
+            }
+            return Ok(());
+        }
+        if empty {
+            let arrival = state.half_end(id, &mut scratch.woken);
+            drop(state);
+            wake(scratch);
+            // Those that wait for their turn have no place yet; they are told when they have.
+            if let Some(queued) = self.queue.iter_mut().find(|queued| queued.id == id) {
+                queued.ended = true;
+                return Ok(());
+            }
+            return match arrival {
+                Arrival::Stray => self.stray(id <= self.last && !ours),
+                _ => Ok(()),
+            };
+        }
+        drop(state);
+        if !self.window.receive_bytes(payload.len()) {
+            return Err(Violation::new(Code::FlowControl, NO_CREDIT));
+        }
+        if payload.is_empty() && !self.empties.spend() {
+            return Err(Violation::new(Code::TooManyFrames, TOO_MANY));
+        }
+        let item = Item { encoding: frame.encoding, payload: Bytes::copy_from_slice(payload) };
+        let mut state = self.mux.lock();
+        let arrival = state.item(id, item, ends, &mut scratch.woken);
+        let known = if ours { state.was_opened(id) } else { id <= self.last };
+        drop(state);
+        wake(scratch);
+        match arrival {
+            Arrival::Taken => Ok(()),
+            Arrival::Stray => self.stray(known),
+            Arrival::NoCredit => Err(Violation::new(Code::FlowControl, NO_CREDIT)),
+        }
+    }
+
+    /// A frame for a stream that is no more, or that never was.
+    fn stray(&mut self, known: bool) -> Result<(), Violation> {
+        if !known {
+            return Err(Violation::new(
+                Code::ProtocolViolation,
+                "a frame for a stream that nobody has opened",
+            ));
+        }
+        if !self.strays.spend() {
+            return Err(Violation::new(Code::TooManyFrames, TOO_MANY));
+        }
+        Ok(())
+    }
+
+    /// Whether a stream was opened at some time, by whichever side.
+    fn is_known(&self, id: u32) -> bool {
+        let state = self.mux.lock();
+        if state.is_own(id) { state.was_opened(id) } else { id <= self.last }
+    }
+
+    /// The other side gives a stream up, and says why.
+    fn error(&mut self, frame: &Frame, payload: &[u8]) -> Result<(), Violation> {
+        let encoding = frame.encoding.unwrap_or(Encoding::Json);
+        let outcome = Outcome::Failed { encoding, payload: Bytes::copy_from_slice(payload) };
+        if self.end(frame.stream, outcome) {
+            return Ok(());
+        }
+        self.stray(self.is_known(frame.stream))
+    }
+
+    /// The other side wants nothing more of a stream.
+    fn cancel(&mut self, id: u32) -> Result<(), Violation> {
+        let ended = self.end(id, Outcome::Local(Code::Cancelled, "the other side has given it up"));
+        let known = self.is_known(id);
+        match (ended, known) {
+            (_, false) => {
+                Err(Violation::new(Code::ProtocolViolation, "a frame for a stream that nobody has opened"))
+            }
+            (true, _) if self.cancels.spend() => Ok(()),
+            (false, _) if self.control.spend() => Ok(()),
+            _ => Err(Violation::new(Code::TooManyFrames, TOO_MANY)),
+        }
+    }
+
+    /// Ends a stream from the other side; false if it has ended before.
+    fn end(&mut self, id: u32, outcome: Outcome) -> bool {
+        if self.mux.lock().is_own(id) {
+            return self.mux.with(|state, woken| state.end(id, outcome, woken)) == Arrival::Taken;
+        }
+        self.cancel_call(id, outcome)
+    }
+
+    fn credit(&mut self, frame: &Frame) -> Result<(), Violation> {
+        let Fields::Credit { items, bytes } = frame.fields else { return Ok(()) };
+        let id = frame.stream;
+        let streams =
+            match self.places.get(&id).copied().and_then(|place| Some((place, self.running.get(place)?))) {
+                // A stream of items that a call gives: its credit stands with the call.
+                Some((place, work)) if work.channel.is_none() => {
+                    let grant = work.credit.add(items, bytes);
+                    if let Some(waker) = self.running.waker(place) {
+                        waker.wake();
+                    }
+                    Some(grant)
+                }
+                _ => self.mux.with(|state, woken| state.credit(id, items, bytes, woken)),
+            };
+        if id == 0 {
+            self.running.wake_stalled();
+        }
+        match streams {
+            Some(Grant::Earned) => Ok(()),
+            Some(Grant::BeyondReason) => {
+                Err(Violation::new(Code::FlowControl, "more credit than anybody could mean"))
+            }
+            None if !self.is_known(id) => self.stray(false),
+            // It may have crossed the end of its stream.
+            None => self.stray(true),
+            Some(Grant::Unearned) if self.control.spend() => Ok(()),
+            Some(Grant::Unearned) => Err(Violation::new(Code::TooManyFrames, TOO_MANY)),
+        }
+    }
+
+    fn ping(&mut self, frame: &Frame) -> Result<(), Violation> {
+        let Fields::Ping(data) = frame.fields else { return Ok(()) };
+        if frame.flags.has(Flags::ACK) {
+            return Ok(());
+        }
+        if !self.control.spend() {
+            return Err(Violation::new(Code::TooManyFrames, TOO_MANY));
+        }
+        self.framing.encode_ping(&mut self.output, data, true);
+        Ok(())
+    }
+
+    fn hello(&mut self, payload: &[u8], encoding: Option<Encoding>) -> Result<(), Violation> {
+        if std::mem::replace(&mut self.greeted, true) {
+            return Err(Violation::new(Code::ProtocolViolation, "a second HELLO"));
+        }
+        let encoding = encoding.unwrap_or(Encoding::Json);
+        let hello = Hello::read(payload, encoding).map_err(|error| {
+            debug!(part = "Client handler", %error, "A HELLO cannot be read");
+            Violation::new(error.code(), "the HELLO cannot be read")
+        })?;
+        if let Some(streams) = hello.limits.streams {
+            self.mux.with(|state, woken| state.allow(streams as usize, woken));
+        }
+        if let Some(bytes) = hello.limits.packet_size {
+            self.mux.set_longest(bytes);
+        }
+        if let Some(admit) = &self.serving.admit {
+            admit(&hello, &self.client).map_err(|code| Violation::new(code, "the HELLO was refused"))?;
+        }
+        self.admitted = true;
+        if self.side == Side::Accepting {
+            let own = self.serving.hello(self.framing.max_packet_size());
+            self.say_hello(&own);
+        }
+        Ok(())
+    }
+
+    /// Says who we are, before anything else.
+    pub(super) fn say_hello(&mut self, hello: &Hello) {
+        if let Err(error) = self.framing.encode_hello(&mut self.output, Encoding::Json, hello) {
+            debug!(part = "Client handler", %error, "A HELLO does not fit the header");
+        }
+    }
+
+    fn goaway(&mut self, payload: &[u8], encoding: Option<Encoding>) -> Result<(), Violation> {
+        let goaway = GoAway::read(payload, encoding.unwrap_or(Encoding::Json))
+            .map_err(|error| Violation::new(error.code(), "the GOAWAY cannot be read"))?;
+        if let Some(code) = &goaway.error {
+            debug!(part = "Client handler", code = ?code, message = ?goaway.message, "The other side objects");
+            self.mux.with(|state, woken| {
+                state.drain(goaway.last, woken);
+                state.over(code, "the other side has ended the connection", woken);
+            });
+            return Ok(());
+        }
+        self.mux.with(|state, woken| state.drain(goaway.last, woken));
+        Ok(())
+    }
+
+    /// What the number of a target stands for.
+    pub(super) fn target(&mut self, frame: &Frame, bytes: &[u8]) -> Option<Target> {
+        let Fields::Open { target, ref name, .. } = frame.fields else { return None };
+        let at = usize::from(target);
+        let Some(name) = name else { return self.targets.get(at).cloned().flatten() };
+        let name = std::str::from_utf8(&bytes[name.clone()]).unwrap_or_default();
+        let meant = match self.serving.functions.find(name) {
+            Some(function) => Target::Function(function),
+            None => Target::Unknown(name.into()),
+        };
+        if target != 0 && target < TARGETS {
+            if self.targets.len() <= at {
+                self.targets.resize(at + 1, None);
+            }
+            self.targets[at] = Some(meant.clone());
+        }
+        Some(meant)
+    }
+}
+
+/// Wakes whom the last frame concerns, now that no lock is held.
+fn wake(scratch: &mut Scratch) {
+    scratch.woken.drain(..).for_each(std::task::Waker::wake);
+}

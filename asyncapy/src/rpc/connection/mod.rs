@@ -1,0 +1,392 @@
+//! One V3 connection: reading, running calls and writing, all in one task, the same on both sides.
+//!
+//! [`Connection::poll`] is the whole of it: poll the calls that were woken, write what has gathered, read what has come,
+//! then wait for whichever happens first. [`frames`] holds what each frame means, [`calls`] the way of one call,
+//! [`running`] the calls that wait, [`pulse`] the deadlines of the connection itself.
+
+mod calls;
+mod frames;
+mod pulse;
+mod running;
+mod scratch;
+
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::time::Instant;
+use tracing::debug;
+
+use self::calls::Queued;
+use self::frames::Violation;
+use self::pulse::Pulse;
+use self::running::Running;
+use self::scratch::Scratch;
+use super::Peer;
+use super::context::CallContext;
+use super::serving::{Counters, Serving};
+use crate::error::Code;
+use crate::handler::Client;
+use crate::handler::session::{Core, Phase};
+use crate::mux::{Budget, Io, Mux, Side, Timer, Window};
+use crate::wire::v3::{GoAway, Hello, Metadata};
+use crate::wire::{Encoding, Framing};
+
+/// A V3 connection.
+pub(crate) struct Connection {
+    pub(crate) io: Io,
+    /// What was read and not yet handled. Lent by the thread while there is nothing in it.
+    pub(crate) input: BytesMut,
+    /// What is to be written.
+    pub(crate) output: BytesMut,
+    client: Client,
+    mux: Arc<Mux>,
+    framing: Framing,
+    side: Side,
+    serving: Arc<Serving>,
+    context: CallContext,
+    running: Running,
+    /// Where the calls of the other side stand that are running, by stream.
+    places: HashMap<u32, u32>,
+    /// Calls that wait for their turn.
+    queue: VecDeque<Queued>,
+    turn: calls::Turn,
+    /// What the numbers stand for by which the other side names functions.
+    targets: Vec<Option<Target>>,
+    /// The number of the last stream that the other side has opened.
+    last: u32,
+    /// What the other side may still send.
+    window: Window,
+    control: Budget,
+    empties: Budget,
+    cancels: Budget,
+    strays: Budget,
+    pulse: Pulse,
+    /// What we say at first, if anything.
+    hello: Option<Hello>,
+    /// Whether the other side has said its own.
+    greeted: bool,
+    /// Whether the other side may call: where credentials are asked for, they come first.
+    admitted: bool,
+    /// Whether we have said that we take no more streams.
+    leaving: bool,
+    /// The bytes that the frame which has begun needs in all, as far as is known.
+    needed: usize,
+    /// Whether the stream has taken all output and not yet written it.
+    unflushed: bool,
+    number: u64,
+}
+
+/// What a target's number stands for.
+#[derive(Clone)]
+enum Target {
+    Function(usize),
+    Unknown(Box<str>),
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The other side has closed.
+    PeerClosed,
+    /// We have closed, and what was under way has ended.
+    Closed,
+    /// The other side has broken a rule, and was told which.
+    Protocol(Code),
+    /// The other side is silent.
+    Silent,
+    /// The other side does not read what it is sent.
+    Stuck,
+    /// A shutdown's deadline has passed.
+    Cut,
+    /// The operating system said no.
+    Io(io::Error),
+}
+
+/// What a connection is made of.
+pub(crate) struct Parts {
+    pub(crate) io: Io,
+    pub(crate) core: Arc<Core>,
+    pub(crate) framing: Framing,
+    pub(crate) side: Side,
+    pub(crate) serving: Arc<Serving>,
+    /// The encoding of what we say first.
+    pub(crate) encoding: Encoding,
+    /// How long our calls may take if nothing else is said.
+    pub(crate) timeout: std::time::Duration,
+    /// What we say at first.
+    pub(crate) hello: Option<Hello>,
+    /// What was read already.
+    pub(crate) input: BytesMut,
+}
+
+impl Connection {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let mux = Arc::new(Mux::new(parts.framing, parts.side));
+        let client = Client::new(parts.core);
+        // Its own peer does not keep the connection open.
+        let peer = Peer::new(mux.clone(), parts.encoding, parts.timeout, client.session(), false);
+        let now = Instant::now();
+        let admitted = parts.serving.admit.is_none();
+        Self {
+            io: parts.io,
+            input: parts.input,
+            output: BytesMut::new(),
+            client,
+            mux,
+            framing: parts.framing,
+            side: parts.side,
+            serving: parts.serving,
+            context: CallContext {
+                peer,
+                stream: 0,
+                encoding: parts.encoding,
+                metadata: Metadata::default(),
+                deadline: None,
+                ended: true,
+                channel: None.into(),
+                cancelled: std::cell::OnceCell::new(),
+            },
+            running: Running::default(),
+            places: HashMap::new(),
+            queue: VecDeque::new(),
+            turn: calls::Turn::default(),
+            targets: Vec::new(),
+            last: 0,
+            window: Window::connection(),
+            control: Budget::new(200, now),
+            empties: Budget::new(100, now),
+            cancels: Budget::new(100, now),
+            strays: Budget::new(4096, now),
+            pulse: Pulse::new(now),
+            hello: parts.hello,
+            greeted: false,
+            admitted,
+            leaving: false,
+            needed: 0,
+            unflushed: false,
+            number: 0,
+        }
+    }
+
+    /// A handle to the other side that keeps the connection open.
+    pub(crate) fn owner(&self) -> Peer {
+        let peer = &self.context.peer;
+        Peer::new(self.mux.clone(), peer.encoding(), peer.timeout(), self.client.session(), true)
+    }
+
+    /// A handle to the other side that does not.
+    pub(crate) fn peer(&self) -> Peer {
+        self.context.peer.clone()
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        self.client.core()
+    }
+
+    /// Runs the connection to its end; what is left to be written is in `output`.
+    pub(crate) async fn run(&mut self) -> End {
+        if let Some(hello) = self.hello.take() {
+            self.say_hello(&hello);
+        }
+        let end = {
+            let mut sleep = pin!(tokio::time::sleep_until(self.pulse.deadline(&self.serving.settings)));
+            let mut timer = Timer::new(sleep.as_mut());
+            let mut gathered = false;
+            poll_fn(|context| {
+                // The runtime runs this task right after the one that woke it. It steps back once, so that one write
+                // takes the calls of all tasks whose turn it is.
+                gathered = !gathered && self.mux.lock().take_gathering();
+                if gathered {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                self.poll(context, &mut timer)
+            })
+            .await
+        };
+        self.let_go_of_all();
+        let (code, why) = match &end {
+            End::Protocol(code) => (code.clone(), "the other side has broken a rule of the protocol"),
+            End::Silent => (Code::Unavailable, "the other side is silent"),
+            _ => (Code::Unavailable, "the connection is closed"),
+        };
+        self.mux.with(|state, woken| {
+            state.drain_into(&mut self.output);
+            state.over(&code, why, woken);
+        });
+        debug!(part = "Client handler", reason = ?end, "Closing");
+        end
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>, timer: &mut Timer<'_>) -> Poll<End> {
+        self.core().outbox.attended();
+        let serving = self.serving.clone();
+        let mut scratch = Scratch::take(&serving.functions);
+        let before = self.number;
+        let polled = self.drive(context, timer, &mut scratch);
+        Counters::add(&serving.counters.calls, self.number - before);
+        scratch.buffers.collect(&mut self.input, &mut self.output, serving.settings.buf);
+        scratch.put_back();
+        polled
+    }
+
+    fn drive(
+        &mut self,
+        context: &mut Context<'_>,
+        timer: &mut Timer<'_>,
+        scratch: &mut Scratch,
+    ) -> Poll<End> {
+        loop {
+            match self.core().phase() {
+                Phase::Cut => return Poll::Ready(End::Cut),
+                Phase::Closing => self.leave(),
+                Phase::Open => {}
+            }
+            self.resume(scratch);
+            self.serve_queue(context, scratch);
+            if let Err(violation) = self.handle(scratch) {
+                return Poll::Ready(self.object(&violation));
+            }
+            if let Err(error) = self.write(context, scratch) {
+                return Poll::Ready(End::Io(error));
+            }
+            if self.is_done() {
+                return Poll::Ready(End::Closed);
+            }
+            // Whoever reads nothing of what it is sent is not listened to either.
+            if self.output.len() <= self.serving.settings.output_hard {
+                match self.read(context, scratch) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(End::PeerClosed),
+                    Poll::Ready(Ok(_)) => continue,
+                    Poll::Ready(Err(error)) => return Poll::Ready(End::Io(error)),
+                    Poll::Pending => {}
+                }
+            }
+            if timer.poll(context, self.deadline()).is_ready() {
+                if let Some(end) = self.expire(scratch) {
+                    return Poll::Ready(end);
+                }
+                continue;
+            }
+            if self.running.attend(context.waker()) || self.mux.lock().attend(context.waker()) {
+                continue;
+            }
+            let closing = self.core().phase() != Phase::Open && !self.leaving;
+            if !self.core().outbox.poll_filled(context.waker())
+                && !closing
+                && self.core().phase() != Phase::Cut
+            {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Says that no new streams are taken; those that are there go on to their end.
+    fn leave(&mut self) {
+        if std::mem::replace(&mut self.leaving, true) {
+            return;
+        }
+        self.mux.with(|state, woken| state.close(woken));
+        self.say_goodbye(None);
+    }
+
+    fn say_goodbye(&mut self, violation: Option<&Violation>) {
+        let goaway = GoAway {
+            last: self.last,
+            error: violation.map(|violation| violation.code.clone()),
+            message: violation.map(|violation| violation.message.to_owned()),
+        };
+        if let Err(error) = self.mux.outgoing().encode_goaway(&mut self.output, Encoding::Json, &goaway) {
+            debug!(part = "Client handler", %error, "A GOAWAY does not fit the header");
+        }
+    }
+
+    /// Tells the other side which rule it has broken.
+    fn object(&mut self, violation: &Violation) -> End {
+        self.collect();
+        self.say_goodbye(Some(violation));
+        End::Protocol(violation.code.clone())
+    }
+
+    /// Whether all is said and done.
+    fn is_done(&self) -> bool {
+        if self.running.len() > 0 || !self.queue.is_empty() || !self.output.is_empty() || self.unflushed {
+            return false;
+        }
+        let state = self.mux.lock();
+        state.ours() == 0 && !state.has_output() && (self.leaving || state.abandoned || state.is_draining())
+    }
+
+    /// Takes over what handles have written, and grants anew what they have taken.
+    fn collect(&mut self) {
+        let consumed = {
+            let mut state = self.mux.lock();
+            state.attended();
+            state.drain_into(&mut self.output);
+            state.take_consumed()
+        };
+        self.consume(consumed);
+    }
+
+    /// Bytes of the connection's window were taken.
+    fn consume(&mut self, bytes: usize) {
+        if let Some(grant) = self.window.take_bytes(bytes) {
+            self.framing.encode_credit(&mut self.output, 0, 0, grant);
+        }
+    }
+
+    /// Writes what has gathered, as far as the other side takes it.
+    fn write(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> io::Result<()> {
+        if self.output.capacity() == 0 && self.mux.lock().has_output() {
+            scratch.buffers.lend_output(&mut self.output);
+        }
+        self.collect();
+        if self.output.is_empty() && !self.unflushed {
+            return Ok(());
+        }
+        let before = self.output.len();
+        while !self.output.is_empty() {
+            match self.io.poll_write(context, &mut self.output) {
+                Poll::Ready(written) => written?,
+                Poll::Pending => break,
+            };
+        }
+        if self.output.is_empty() {
+            // Only TLS keeps something back; it must be asked again until it has written all.
+            self.unflushed = match self.io.poll_flush(context) {
+                Poll::Ready(flushed) => {
+                    flushed?;
+                    false
+                }
+                Poll::Pending => true,
+            };
+        }
+        self.pulse.wrote(self.output.is_empty() && !self.unflushed, self.output.len() < before);
+        let left = self.output.len();
+        self.mux.with(|state, woken| state.written(left, woken));
+        if left < crate::mux::ITEMS_SOFT {
+            self.running.wake_stalled();
+        }
+        Ok(())
+    }
+
+    /// Reads what has come; 0 bytes are the end.
+    fn read(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> Poll<io::Result<usize>> {
+        ready!(self.io.poll_readable(context))?;
+        scratch.buffers.lend_input(&mut self.input);
+        let least = self.serving.settings.buf;
+        if self.input.capacity() - self.input.len() < least / 4 {
+            // The buffer grows with what has come, not with what was announced.
+            let missing = self.needed.saturating_sub(self.input.len());
+            self.input.reserve(missing.min(self.input.len() * 2).max(least));
+        }
+        let read = ready!(self.io.poll_read(context, &mut self.input))?;
+        self.pulse.heard(Instant::now());
+        Poll::Ready(Ok(read))
+    }
+}

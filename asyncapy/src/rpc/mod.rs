@@ -1,0 +1,54 @@
+//! Calls, streams and channels: functions that the other side of a connection can call (protocol V3).
+//!
+//! - [`Peer`]: the other side of a connection; [`Caller`]: whoever calls can be called upon; [`Call`], [`Items`],
+//!   [`Channel`]: what a call gives.
+//! - [`Status`] and [`CallError`]: why a call has no result.
+//! - [`Streaming`]: what a function returns to give items one by one.
+//! - [`Metadata`], [`Deadline`], [`Cancelled`]: what a function can ask about its call, besides what every handler can.
+//! - [`Function`], [`Shape`], [`Place`]: what is known of a function.
+
+mod answer;
+mod args;
+mod argument;
+mod body;
+mod call;
+mod caller;
+mod channel;
+pub(crate) mod connection;
+mod context;
+mod decode;
+mod function;
+mod invocation;
+mod opening;
+mod peer;
+mod private;
+mod returned;
+pub(crate) mod serving;
+pub(crate) mod settings;
+mod status;
+mod streaming;
+pub(crate) mod table;
+
+pub use crate::wire::v3::{Metadata, MetadataValue};
+pub use answer::{Answer, Failed};
+pub use args::{Arguments, Named, Written};
+#[doc(hidden)]
+pub use argument::{argument, argument_or_else, no_others};
+#[doc(hidden)]
+pub use body::{Body, Producer};
+pub use call::{Call, OpenChannel, OpenItems};
+pub use caller::{Again, CallOptions, CallRequest, Caller, Choice};
+pub use channel::{Channel, Items, Receiver, Sender};
+pub use context::{Cancelled, Deadline};
+pub use function::{Function, FunctionRegistration, Method, Parameter, Returns, Service, Shape, linked};
+#[doc(hidden)]
+pub use invocation::{ErasedFunction, Invocation, function};
+pub use peer::Peer;
+pub use private::Place;
+#[doc(hidden)]
+pub use returned::{
+    FailWithAll, FailWithCode, FailWithDetails, FailWithMessage, IntoItems, IntoValue, Returned, SplitResult,
+    SplitValue,
+};
+pub use status::{CallError, Status};
+pub use streaming::{Iter, Produced, Sink, Streaming};

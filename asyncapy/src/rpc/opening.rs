@@ -1,0 +1,185 @@
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::time::Instant;
+
+use super::args::Arguments;
+use super::caller::{Again, CallOptions, CallRequest, Caller, Choice};
+use super::{Peer, Status};
+use crate::error::Error;
+use crate::mux::{Handle, Open};
+use crate::wire::{EncodeError, v3};
+
+/// A call on its way out: a connection is chosen, the OPEN is written. What comes back is for [`Call`](super::Call) and
+/// its like.
+pub(super) struct Opening<'a, C: Caller, A> {
+    caller: &'a C,
+    target: &'a str,
+    arguments: A,
+    idempotent: bool,
+    pub(super) options: CallOptions,
+    choice: Choice,
+    deadline: Option<Instant>,
+    /// The connection that was chosen.
+    chosen: Option<(Peer, C::Ticket)>,
+}
+
+thread_local! {
+    /// Where an OPEN is written before the connection is locked: writing it runs code of others.
+    static FRAME: std::cell::Cell<BytesMut> = std::cell::Cell::default();
+}
+
+/// A buffer that grew beyond this for one large call is given back to the allocator, in bytes.
+const KEEP_AT_MOST: usize = 256 * 1024;
+
+impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
+    pub(super) fn new(caller: &'a C, target: &'a str, idempotent: bool, arguments: A) -> Self {
+        Self {
+            caller,
+            target,
+            arguments,
+            idempotent,
+            options: CallOptions::default(),
+            choice: Choice::default(),
+            deadline: None,
+            chosen: None,
+        }
+    }
+
+    fn request(&self) -> CallRequest<'_> {
+        CallRequest {
+            target: self.target,
+            idempotent: self.options.idempotent.unwrap_or(self.idempotent),
+            options: &self.options,
+        }
+    }
+
+    /// Ready when the OPEN is on its way. `ends` says that no items follow; `lasts` that there is no deadline unless
+    /// one was asked for.
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        ends: bool,
+        lasts: bool,
+    ) -> Poll<Result<(Handle, Peer), Status>> {
+        loop {
+            let (peer, ticket) = match self.chosen.take() {
+                Some(chosen) => chosen,
+                None => {
+                    let mut choice = std::mem::take(&mut self.choice);
+                    let polled = self.caller.poll_choose(context, &self.request(), &mut choice);
+                    self.choice = choice;
+                    ready!(polled)?
+                }
+            };
+            let now = Instant::now();
+            if self.deadline.is_none() && !(lasts && self.options.timeout.is_none()) {
+                let limit = self.options.timeout.unwrap_or(peer.timeout());
+                self.deadline = now.checked_add(limit);
+            }
+            let deadline = [self.deadline, self.options.deadline].into_iter().flatten().min();
+            match self.poll_open(&peer, context, deadline, now, ends) {
+                Poll::Ready(Ok(handle)) => {
+                    let opened = (handle, peer.clone());
+                    self.chosen = Some((peer, ticket));
+                    return Poll::Ready(Ok(opened));
+                }
+                Poll::Ready(Err(status)) => {
+                    if self.again(ticket, &status) == Again::No {
+                        return Poll::Ready(Err(status));
+                    }
+                }
+                Poll::Pending => {
+                    self.chosen = Some((peer, ticket));
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    fn poll_open(
+        &self,
+        peer: &Peer,
+        context: &mut Context<'_>,
+        deadline: Option<Instant>,
+        now: Instant,
+        ends: bool,
+    ) -> Poll<Result<Handle, Status>> {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Poll::Ready(Err(Status::new(crate::Code::DeadlineExceeded).not_run()));
+        }
+        let mut frame = FRAME.take();
+        frame.clear();
+        let polled = self.write(peer, left, ends, &mut frame).map(|payload| {
+            let open = Open { target: self.target, deadline, payload, ended: ends };
+            peer.mux().poll_open(Some(context), &mut frame, open)
+        });
+        if frame.capacity() <= KEEP_AT_MOST {
+            FRAME.set(frame);
+        }
+        match polled {
+            Err(error) => Poll::Ready(Err(Status::from(Error::from(error)).not_run())),
+            Ok(Poll::Ready(Ok(key))) => Poll::Ready(Ok(Handle::new(peer.mux().clone(), key))),
+            Ok(Poll::Ready(Err(outcome))) => Poll::Ready(Err(Status::of(outcome))),
+            Ok(Poll::Pending) => Poll::Pending,
+        }
+    }
+
+    /// Writes the OPEN, but for its numbers, and tells how long its payload is.
+    fn write(
+        &self,
+        peer: &Peer,
+        left: Option<Duration>,
+        ends: bool,
+        frame: &mut BytesMut,
+    ) -> Result<usize, EncodeError> {
+        if self.target.is_empty() || self.target.len() > usize::from(u8::MAX) {
+            return Err(EncodeError::new("a function's name must have 1 to 255 bytes"));
+        }
+        let header = v3::OpenHeader {
+            encoding: Some(peer.encoding()),
+            flags: v3::Flags::NONE.with(v3::Flags::END, ends),
+            // Rounded up, so that a server never gives up before its caller.
+            deadline: left.map(|left| u32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(u32::MAX)),
+            metadata: self.options.metadata.as_deref(),
+            ..v3::OpenHeader::default()
+        };
+        let mut payload = 0;
+        peer.mux().outgoing().encode_open(frame, &header, |out| {
+            let start = out.len();
+            self.arguments.encode(peer.encoding(), out)?;
+            payload = out.len() - start;
+            Ok::<_, EncodeError>(())
+        })?;
+        Ok(payload)
+    }
+
+    /// The call has failed: whether it is made again.
+    fn again(&mut self, ticket: C::Ticket, status: &Status) -> Again {
+        let mut choice = std::mem::take(&mut self.choice);
+        choice.attempts += 1;
+        let again = self.caller.ended(&self.request(), ticket, Some(status), &mut choice);
+        self.choice = choice;
+        again
+    }
+
+    /// The call has ended; with a failure, whether it is made again.
+    pub(super) fn end(&mut self, failure: Option<&Status>) -> Again {
+        match (self.chosen.take(), failure) {
+            (Some((_, ticket)), Some(status)) => self.again(ticket, status),
+            (Some((_, ticket)), None) => {
+                let mut choice = std::mem::take(&mut self.choice);
+                self.caller.ended(&self.request(), ticket, None, &mut choice);
+                Again::No
+            }
+            (None, _) => Again::No,
+        }
+    }
+
+    /// What is left of the choice, for a stream that outlives its opening.
+    pub(super) fn into_ticket(self) -> Option<C::Ticket> {
+        self.chosen.map(|(_, ticket)| ticket)
+    }
+}

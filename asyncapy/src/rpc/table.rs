@@ -1,0 +1,130 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::function::{Function, FunctionRegistration, Method};
+use super::invocation::ErasedFunction;
+use crate::handler::{Requirements, StateMap};
+
+/// The functions that a side serves, by name.
+pub(crate) struct Functions {
+    entries: Vec<Entry>,
+    by_name: HashMap<String, usize>,
+    /// Distinguishes tables, so that a thread's spare calls are of the right one.
+    id: u64,
+}
+
+/// One of them.
+pub(crate) struct Entry {
+    pub(crate) function: Function,
+    /// The full name.
+    pub(crate) name: String,
+    pub(crate) erased: Box<dyn ErasedFunction>,
+}
+
+/// Functions in the making, and what is wrong with them.
+#[derive(Default)]
+pub(crate) struct Draft {
+    entries: Vec<(Entry, Requirements)>,
+    mistakes: Vec<String>,
+}
+
+impl Functions {
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn get(&self, at: usize) -> Option<&Entry> {
+        self.entries.get(at)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Function> {
+        self.entries.iter().map(|entry| &entry.function)
+    }
+}
+
+impl Default for Functions {
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { entries: Vec::new(), by_name: HashMap::new(), id: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+impl Draft {
+    /// Adds an annotated function, unless it is there.
+    pub(crate) fn annotated(&mut self, registration: &FunctionRegistration) {
+        let mut requirements = Requirements::default();
+        (registration.requires)(&mut requirements);
+        let same = |(entry, _): &(Entry, Requirements)| {
+            let (ours, theirs) = (entry.function, registration.function);
+            (ours.file, ours.line, ours.column, ours.name)
+                == (theirs.file, theirs.line, theirs.column, theirs.name)
+                && ours.module == theirs.module
+        };
+        if !self.entries.iter().any(same) {
+            self.add(registration.function, (registration.build)(), requirements);
+        }
+    }
+
+    /// Adds a method of a service.
+    pub(crate) fn method(&mut self, method: Method) {
+        let mut requirements = Requirements::default();
+        (method.requires)(&mut requirements);
+        self.add(method.function, method.erased, requirements);
+    }
+
+    fn add(&mut self, function: Function, erased: Box<dyn ErasedFunction>, requirements: Requirements) {
+        let name = function.full_name();
+        self.entries.push((Entry { function, name, erased }, requirements));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The table, or every mistake: names that are taken or too long, states that are missing.
+    pub(crate) fn build(self, state: Option<&StateMap>) -> Result<Functions, Vec<String>> {
+        let mut functions = Functions::default();
+        let mut mistakes = self.mistakes;
+        for (entry, requirements) in self.entries {
+            let Function { file, line, column, .. } = entry.function;
+            let at = format!("{file}:{line}:{column}");
+            if let Some(state) = state {
+                for missing in requirements.missing(state) {
+                    mistakes.push(format!(
+                        "{at}: function `{}` needs a state of type `{missing}`: `.state(..)`",
+                        entry.name
+                    ));
+                }
+            }
+            if entry.name.len() > usize::from(u8::MAX) {
+                mistakes.push(format!("{at}: the name `{}` is longer than 255 bytes", entry.name));
+            }
+            if let Some(before) = functions.find(&entry.name).and_then(|at| functions.get(at)) {
+                let Function { file, line, column, .. } = before.function;
+                mistakes.push(format!(
+                    "{at}: a function `{}` is there already, at {file}:{line}:{column}",
+                    entry.name
+                ));
+                continue;
+            }
+            functions.by_name.insert(entry.name.clone(), functions.entries.len());
+            functions.entries.push(entry);
+        }
+        if mistakes.is_empty() { Ok(functions) } else { Err(mistakes) }
+    }
+}
+
+impl fmt::Debug for Functions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.entries.iter().map(|entry| &entry.name)).finish()
+    }
+}

@@ -1,13 +1,13 @@
 use std::fmt;
-use std::future::Future;
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::guard::Guards;
+use super::lifecycle::{Lifecycle, SessionHooks};
 use super::server::report;
 use super::shared::Shared;
-use super::{Endpoint, Handle, Limits, Server, Settings};
+use super::{Endpoint, Limits, Server, Settings};
 use crate::dispatch::{AnnotatedFn, PlainFn, Routes};
 use crate::error::Result;
 use crate::handler::StateMap;
@@ -15,10 +15,6 @@ use crate::handler::filter::Filter;
 #[cfg(feature = "tls")]
 use crate::security::TlsServer;
 use crate::wire::{ByteOrder, HeaderSize};
-
-/// An `on_start` or `on_stop` function.
-pub(super) type Hook =
-    Box<dyn FnOnce(Handle) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
 
 /// What a server is told before it is built: what it serves, where, within which limits.
 ///
@@ -49,8 +45,9 @@ pub struct Builder {
     endpoints: Vec<Endpoint>,
     #[cfg(feature = "tls")]
     tls: Option<TlsServer>,
-    on_start: Vec<Hook>,
-    on_stop: Vec<Hook>,
+    pub(super) guards: Guards,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) session_hooks: SessionHooks,
     mistakes: Vec<String>,
 }
 
@@ -164,6 +161,13 @@ impl Builder {
         self
     }
 
+    /// The permissions of the files of UNIX sockets, such as `0o660`; `0o600` by default: the server's own user alone may
+    /// connect.
+    pub fn unix_mode(mut self, mode: u32) -> Self {
+        self.settings.unix_mode = mode;
+        self
+    }
+
     /// The certificate for `tls://` listeners.
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
@@ -223,27 +227,6 @@ impl Builder {
         self
     }
 
-    /// Runs before the first connection is accepted, with the places bound; a failure stops the start. AsyncAPY's
-    /// `setup`. May be called more than once: they run in order.
-    pub fn on_start<F, R>(mut self, hook: F) -> Self
-    where
-        F: FnOnce(Handle) -> R + Send + Sync + 'static,
-        R: Future<Output = Result<()>> + Send + 'static,
-    {
-        self.on_start.push(Box::new(|handle| Box::pin(hook(handle))));
-        self
-    }
-
-    /// Runs when the last connection is gone. AsyncAPY's `shutdown`. May be called more than once: they run in order.
-    pub fn on_stop<F, R>(mut self, hook: F) -> Self
-    where
-        F: FnOnce(Handle) -> R + Send + Sync + 'static,
-        R: Future<Output = Result<()>> + Send + 'static,
-    {
-        self.on_stop.push(Box::new(|handle| Box::pin(hook(handle))));
-        self
-    }
-
     /// Checks everything and builds the server.
     ///
     /// # Errors
@@ -281,14 +264,14 @@ impl Builder {
         #[cfg(not(feature = "tls"))]
         let default_endpoint = Endpoint::Tcp(host);
         Ok(Server {
-            shared: Arc::new(Shared::new(table, self.state, &self.settings)),
+            shared: Arc::new(Shared::new(table, self.state, &self.settings, self.guards, self.session_hooks)),
             endpoints: self.endpoints,
             default_endpoint,
             further,
             #[cfg(feature = "tls")]
             tls: self.tls,
-            on_start: self.on_start,
-            on_stop: self.on_stop,
+            unix_mode: self.settings.unix_mode,
+            lifecycle: self.lifecycle,
         })
     }
 

@@ -90,6 +90,13 @@ pub struct Limits {
     /// How long a packet may wait for its turn when `calls_in_flight` handlers run. `ERR_OVERLOADED`; the session
     /// stays. Default 100 ms.
     pub call_queue_timeout: Duration,
+    /// How long a function of the application's may take that the server waits for outside of a packet: a connection
+    /// guard, one around the start, the stop or a session. A guard or an `on_connect` function that takes longer:
+    /// `ERR_OVERLOADED`, then the connection closes; one of the start: the start fails. Default 10 s.
+    pub hook_timeout: Duration,
+    /// How many addresses may be banned at once; the oldest ban is let go for a new one. No reply: the connection closes.
+    /// Default 65,536.
+    pub bans: usize,
 }
 
 impl Default for Limits {
@@ -116,6 +123,8 @@ impl Default for Limits {
             buf: 16 * KIB,
             calls_in_flight: 8_192,
             call_queue_timeout: Duration::from_millis(100),
+            hook_timeout: Duration::from_secs(10),
+            bans: 65_536,
         }
     }
 }
@@ -148,6 +157,7 @@ impl Limits {
             &mut limits.accept_backoff,
             &mut limits.accept_backoff_max,
             &mut limits.call_queue_timeout,
+            &mut limits.hook_timeout,
         ] {
             *duration = (*duration).min(FOR_EVER);
         }
@@ -182,6 +192,7 @@ impl Limits {
             format!("`max_packet_size` is {}; the shortest packet has {SHORTEST} bytes", self.max_packet_size)
         });
         must(self.buf >= 256, &|| format!("`buf` is {}; a read buffer has at least 256 bytes", self.buf));
+        must(self.bans > 0, &|| "`bans` is 0, so nobody could ever be banned".to_owned());
         must(self.output_soft <= self.output_hard, &|| {
             format!("`output_soft` is {}, above `output_hard`, {}", self.output_soft, self.output_hard)
         });
@@ -205,6 +216,7 @@ impl Limits {
             ("write_stall", self.write_stall),
             ("accept_backoff", self.accept_backoff),
             ("call_queue_timeout", self.call_queue_timeout),
+            ("hook_timeout", self.hook_timeout),
         ] {
             must(!value.is_zero(), &|| format!("`{key}` is zero, so nothing could ever be in time"));
         }

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Semaphore, watch};
 
 use super::admission::Admission;
+use super::guard::{Bans, Guards};
+use super::lifecycle::SessionHooks;
 use super::{Limits, Settings};
 use crate::dispatch::Table;
 use crate::handler::outbox::Outbox;
@@ -24,6 +26,11 @@ pub(crate) struct Shared {
     pub(crate) encoding: Encoding,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) admission: Admission,
+    /// Who is closed as he comes.
+    pub(super) bans: Bans,
+    /// Who decides on those that are admitted.
+    pub(super) guards: Guards,
+    pub(super) session_hooks: SessionHooks,
     /// Handlers that wait for something hold one permit each.
     pub(crate) calls: Arc<Semaphore>,
     pub(crate) counters: Counters,
@@ -47,7 +54,13 @@ impl Counters {
 }
 
 impl Shared {
-    pub(crate) fn new(table: Table, state: StateMap, settings: &Settings) -> Self {
+    pub(super) fn new(
+        table: Table,
+        state: StateMap,
+        settings: &Settings,
+        guards: Guards,
+        session_hooks: SessionHooks,
+    ) -> Self {
         let limits = settings.limits.reckonable();
         let max = limits.packet_size(settings.header_size);
         Self {
@@ -57,6 +70,9 @@ impl Shared {
             encoding: settings.encoding,
             sessions: Arc::default(),
             admission: Admission::new(&limits),
+            bans: Bans::new(limits.bans),
+            guards,
+            session_hooks,
             calls: Arc::new(Semaphore::new(limits.calls_in_flight)),
             counters: Counters::default(),
             stopping: watch::Sender::new(false),

@@ -24,9 +24,9 @@ use self::scratch::Scratch;
 use self::timer::Timer;
 use super::shared::{Counters, Shared};
 use super::stream::Stream;
-use crate::error::Code;
+use crate::error::{Code, Failure};
 use crate::handler::session::{Core, Phase};
-use crate::handler::{Client, error_packet};
+use crate::handler::{Address, Client, error_packet};
 use crate::wire::Encoding;
 
 /// A connection whose session has been entered; it leaves when dropped.
@@ -62,7 +62,7 @@ pub(crate) struct Connection {
 
 /// Why a connection ends.
 #[derive(Debug)]
-pub(super) enum End {
+pub(crate) enum End {
     /// The client has said all that it wanted to.
     PeerClosed,
     /// A handler, another session or the shutdown asked for it.
@@ -111,12 +111,16 @@ impl Connection {
         }
     }
 
+    pub(crate) fn address(&self) -> Address {
+        self.core().address
+    }
+
     fn core(&self) -> &Arc<Core> {
         self.client.core()
     }
 
-    /// Serves the connection to its end.
-    pub(crate) async fn serve(mut self) {
+    /// Serves the connection to its end, and says why it came.
+    pub(crate) async fn serve(mut self) -> End {
         info!(part = "Client handler", "New session started, UUID is {}", self.core().id);
         let end = {
             let mut sleep = pin!(tokio::time::sleep_until(self.idle_deadline()));
@@ -138,12 +142,14 @@ impl Connection {
         }
         self.farewell(&end).await;
         info!(part = "Client handler", "The connection was closed");
+        end
     }
 
     /// Tells the client why it is not served, in JSON (protocol V2, rule 6), and closes.
-    pub(crate) async fn refuse(mut self, code: Code) {
+    pub(crate) async fn refuse(mut self, failure: &impl Failure) {
+        let code = failure.code();
         debug!(part = "Client handler", %code, address = %self.core().address, "A connection was refused");
-        self.fail(&code, Encoding::Json);
+        self.fail(failure, Encoding::Json);
         self.core().advance(Phase::Closing);
         self.farewell(&End::Protocol(code)).await;
     }
@@ -365,9 +371,9 @@ impl Connection {
     }
 
     /// Appends an error packet, behind what handlers have sent by themselves.
-    fn fail(&mut self, code: &Code, encoding: Encoding) {
+    fn fail(&mut self, failure: &impl Failure, encoding: Encoding) {
         self.client.core().outbox.drain_into(&mut self.output);
-        error_packet::write(code, self.shared.framing, encoding, &mut self.output);
+        error_packet::write(failure, self.shared.framing, encoding, &mut self.output);
     }
 }
 

@@ -3,11 +3,12 @@
 //! 1. [Getting started](getting_started)
 //! 2. [Filters and groups](filters_and_groups)
 //! 3. [Sessions and limits](sessions_and_limits)
-//! 4. [Errors](errors)
-//! 5. [Clients and tests](clients_and_tests)
-//! 6. [The command line](command_line)
-//! 7. [Migrating from AsyncAPY](migrating)
-//! 8. [Protocol V2](protocol_v2)
+//! 4. [Middleware](middleware)
+//! 5. [Errors](errors)
+//! 6. [Clients and tests](clients_and_tests)
+//! 7. [The command line](command_line)
+//! 8. [Migrating from AsyncAPY](migrating)
+//! 9. [Protocol V2](protocol_v2)
 
 #[doc = include_str!("../docs/clients-and-tests.md")]
 pub mod clients_and_tests {}
@@ -19,6 +20,8 @@ pub mod errors {}
 pub mod filters_and_groups {}
 #[doc = include_str!("../docs/getting-started.md")]
 pub mod getting_started {}
+#[doc = include_str!("../docs/middleware.md")]
+pub mod middleware {}
 #[doc = include_str!("../docs/migrating.md")]
 pub mod migrating {}
 #[doc = include_str!("../docs/protocol-v2.md")]

@@ -64,6 +64,7 @@
 //! | `tls` | TLS 1.3 on both sides, mutual TLS, client identities (rustls with ring) |
 //! | `cert` | a local certificate authority for development (rcgen) |
 //! | `redb` | API keys on disk |
+//! | `rate-limit` | rate limits by address, key or function, and of connections (governor) |
 //! | `config` | settings from ini and TOML files and the environment |
 //! | `logging` | log lines in AsyncAPY's format (tracing-subscriber) |
 //! | `spec` | JSON Schemas of typed packets (schemars) |

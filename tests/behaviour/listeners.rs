@@ -118,6 +118,25 @@ async fn the_file_of_a_server_that_was_killed_is_taken_over() {
 }
 
 #[tokio::test]
+async fn the_socket_is_the_servers_own_unless_said_otherwise() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new();
+    let mode = || std::fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777;
+    let server = echo().listen(&folder.socket()).build().unwrap().start().await.unwrap();
+    assert_eq!(mode(), 0o600);
+    let mut client = Raw::over(UnixStream::connect(folder.path()).await.unwrap());
+    assert_eq!(client.ask(r#"{"a": 1}"#).await, json!({"a": 1}));
+    server.shutdown().await.unwrap();
+    // Wider than the umask would let it.
+    let server = echo().unix_mode(0o666).listen(&folder.socket()).build().unwrap().start().await.unwrap();
+    assert_eq!(mode(), 0o666);
+    server.shutdown().await.unwrap();
+    let error = echo().unix_mode(0o1777).build().unwrap_err().to_string();
+    assert!(error.contains("`unix_mode` is 0o1777; permissions go up to 0o777"), "{error}");
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_socket_is_left_alone() {
     let folder = Folder::new();
     std::fs::write(folder.path(), "precious").unwrap();

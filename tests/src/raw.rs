@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use asyncapy::server::Running;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Duration, timeout};
 
 use crate::frames::{JSON, decode, error_text, frame_as, hex};
@@ -28,6 +28,19 @@ impl Raw {
     /// If that fails.
     pub async fn connect(server: &Running) -> Self {
         Self::connect_to(server.local_addr().expect("the server listens on TCP")).await
+    }
+
+    /// Connects to a server's first TCP listener from an address of this machine, such as 127.0.0.2.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub async fn connect_from(server: &Running, own: &str) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket
+            .bind(SocketAddr::new(own.parse().expect("an address"), 0))
+            .expect("an address of this machine");
+        let address = server.local_addr().expect("the server listens on TCP");
+        Self::over(in_time("connect", socket.connect(address)).await.expect("connect"))
     }
 
     /// Connects to an address.

@@ -14,6 +14,7 @@ mod table;
 pub use function::{AnnotatedFn, PlainFn};
 #[doc(hidden)]
 pub use registry::Registration;
+pub(crate) use registry::has_linked;
 pub use registry::linked;
 pub(crate) use routes::Routes;
 pub use table::Info;

@@ -58,3 +58,11 @@ pub fn linked() -> Vec<&'static Registration> {
     all.sort_by_key(|registration| registration.rank());
     all
 }
+
+/// Whether a handler of `module`, or of a module inside it, is linked into the program.
+pub(crate) fn has_linked(module: &str) -> bool {
+    linked().iter().any(|registration| {
+        let path = registration.module;
+        path == module || path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::"))
+    })
+}

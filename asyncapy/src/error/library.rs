@@ -1,7 +1,7 @@
 use std::fmt;
 use std::io;
 
-use super::Code;
+use super::{Code, HookFailure};
 
 /// What the library's own functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -46,6 +46,8 @@ pub enum Error {
     Config(String),
     /// Certificates, keys, a handshake.
     Security(String),
+    /// A function that was to run before or after the server's start failed; what had been started was undone.
+    Hook(HookFailure),
 }
 
 impl Error {
@@ -94,6 +96,7 @@ impl fmt::Display for Error {
             }
             Error::Config(what) => write!(f, "configuration: {what}"),
             Error::Security(what) => write!(f, "security: {what}"),
+            Error::Hook(failure) => failure.fmt(f),
         }
     }
 }

@@ -122,6 +122,11 @@ impl Client {
     }
 
     fn frame(&self, out: &mut BytesMut, encoding: Encoding, payload: &[u8]) -> Result<()> {
+        if self.core.has_streams() {
+            let why =
+                "packets cannot be sent on a connection of streams: call the client's functions by `Peer`";
+            return Err(Error::Protocol(why.to_owned()));
+        }
         self.core.framing.encode(encoding, out, |out| {
             out.extend_from_slice(payload);
             Ok::<_, Error>(())

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
@@ -36,6 +36,8 @@ pub(crate) struct Core {
     phase: AtomicU8,
     /// The number of the latest packet whose propagation was stopped.
     stopped: AtomicU64,
+    /// Whether the connection has streams (protocol V3) in the place of packets.
+    streams: AtomicBool,
     /// For `get_sessions`; weak, since the table holds the sessions.
     pub(crate) sessions: Weak<Sessions>,
 }
@@ -74,6 +76,7 @@ impl Core {
             default_encoding,
             phase: AtomicU8::new(Phase::Open as u8),
             stopped: AtomicU64::new(0),
+            streams: AtomicBool::new(false),
             sessions,
         }
     }
@@ -87,6 +90,15 @@ impl Core {
         if self.encoding.load(Ordering::Relaxed) == UNSET {
             self.encoding.store(encoding as u8, Ordering::Relaxed);
         }
+    }
+
+    /// The connection has streams: no packet can be sent on it.
+    pub(crate) fn speaks_streams(&self) {
+        self.streams.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_streams(&self) -> bool {
+        self.streams.load(Ordering::Relaxed)
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -103,14 +103,6 @@ impl State {
         Some(entry.credit.add(items, bytes))
     }
 
-    /// Makes the receiving window of a stream larger.
-    pub(crate) fn widen(&mut self, id: u32, items: u32, bytes: u32) {
-        let framing = self.framing;
-        if let Some((items, bytes)) = self.of_id(id).and_then(|entry| entry.window.widen(items, bytes)) {
-            framing.encode_credit(&mut self.out, id, items, bytes);
-        }
-    }
-
     /// The bytes that handles have taken since this was last asked.
     pub(crate) fn take_consumed(&mut self) -> usize {
         std::mem::take(&mut self.consumed)
@@ -145,11 +137,6 @@ impl State {
     /// Whether a number is one that only we may give.
     pub(crate) fn is_own(&self, id: u32) -> bool {
         self.is_ours(id)
-    }
-
-    /// Whether the stream is still there: a handle takes part in it.
-    pub(crate) fn has(&self, id: u32) -> bool {
-        self.by_id.contains_key(&id)
     }
 
     /// The other side goes away: it runs no stream above `last`.

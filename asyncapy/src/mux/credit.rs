@@ -95,17 +95,6 @@ impl Window {
         }
     }
 
-    /// Makes the window larger; what must be granted for it at once.
-    pub(crate) fn widen(&mut self, items: u32, bytes: u32) -> Option<(u32, u32)> {
-        let more_items = items.saturating_sub(self.size_items);
-        let more_bytes = bytes.saturating_sub(self.size_bytes);
-        self.size_items += more_items;
-        self.size_bytes += more_bytes;
-        self.items += i64::from(more_items);
-        self.bytes += i64::from(more_bytes);
-        (more_items > 0 || more_bytes > 0).then_some((more_items, more_bytes))
-    }
-
     /// An item of `bytes` has come; false if it was sent without credit.
     #[must_use]
     pub(crate) fn receive(&mut self, bytes: usize) -> bool {
@@ -185,7 +174,6 @@ mod tests {
         let mut window = Window::stream();
         let received = (0..).take_while(|_| window.receive(10)).count();
         assert_eq!(received, START_ITEMS as usize);
-        assert_eq!(window.widen(START_ITEMS * 2, 1), Some((START_ITEMS, 0)));
     }
 
     #[test]

@@ -24,11 +24,6 @@ impl Handle {
         &self.mux
     }
 
-    /// The stream's number.
-    pub(crate) fn id(&self) -> u32 {
-        self.key.id
-    }
-
     /// How the stream has ended, with its result in `buffer`; told once.
     pub(crate) fn poll_outcome(&mut self, context: &Context<'_>, buffer: &mut Vec<u8>) -> Poll<Outcome> {
         let polled = self.mux.poll_outcome(self.key, context, buffer);

@@ -1,5 +1,6 @@
 use std::io;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
@@ -18,7 +19,8 @@ pub(crate) enum Io {
     Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
     Memory(DuplexStream),
     /// What else carries bytes: a client's TLS, a WebSocket, a stream that the program brings along.
-    Any(Box<dyn Transport>),
+    /// The lock is never taken: it lets a connection be held by any thread, and asks nothing of the stream for it.
+    Any(Mutex<Box<dyn Transport>>),
 }
 
 /// What carries bytes both ways.
@@ -42,12 +44,25 @@ macro_rules! each {
             #[cfg(feature = "tls")]
             Io::Tls($inner) => $body,
             Io::Memory($inner) => $body,
-            Io::Any($inner) => $body,
+            Io::Any(any) => {
+                let $inner = any.get_mut().unwrap_or_else(PoisonError::into_inner);
+                $body
+            }
         }
     };
 }
 
 impl Io {
+    /// Any stream.
+    pub(crate) fn any(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Io::Any(Mutex::new(Box::new(stream)))
+    }
+
+    /// What stands in for a stream that was taken away.
+    pub(crate) fn none() -> Self {
+        Io::any(tokio::io::empty())
+    }
+
     /// Ready when a read is worth a buffer: an idle plain connection holds none.
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {

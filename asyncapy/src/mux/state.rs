@@ -62,9 +62,9 @@ pub(super) enum Phase {
 
 /// Numbers of streams need little hashing: they are dense already.
 #[derive(Clone, Copy, Debug, Default)]
-struct IdHasher(u64);
+pub(super) struct IdHasher(u64);
 
-type BuildIdHasher = std::hash::BuildHasherDefault<IdHasher>;
+pub(super) type BuildIdHasher = std::hash::BuildHasherDefault<IdHasher>;
 
 impl std::hash::Hasher for IdHasher {
     fn finish(&self) -> u64 {

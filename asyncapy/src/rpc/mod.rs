@@ -17,6 +17,7 @@ mod channel;
 pub(crate) mod connection;
 mod context;
 mod decode;
+pub(crate) mod dial;
 mod function;
 mod invocation;
 mod opening;

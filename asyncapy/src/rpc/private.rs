@@ -1,6 +1,8 @@
 use std::fmt;
 
 use crate::handler::{Address, Client};
+#[cfg(feature = "tls")]
+use crate::security::{Identity, Name};
 
 /// A place from which a private function may be called: `#[rpc(private("loopback", "unix"))]`.
 #[derive(Clone, Copy)]
@@ -23,12 +25,19 @@ impl Place {
             Place::Loopback => client.address().ip().is_some_and(|ip| ip.to_canonical().is_loopback()),
             Place::Unix => matches!(client.address(), Address::Unix),
             #[cfg(feature = "tls")]
-            Place::Identity(name) => client.identity().is_some_and(|identity| is_named(&identity, name)),
+            Place::Identity(name) => client.identity().is_some_and(|identity| is_named(identity, name)),
             #[cfg(not(feature = "tls"))]
             Place::Identity(_) => false,
             Place::Check(check) => check(client),
         }
     }
+}
+
+/// Whether a certificate has this common name, or this name of a host.
+#[cfg(feature = "tls")]
+fn is_named(identity: &Identity, wanted: &str) -> bool {
+    identity.name() == Some(wanted)
+        || identity.names().iter().any(|name| matches!(name, Name::Dns(name) if name == wanted))
 }
 
 impl fmt::Debug for Place {

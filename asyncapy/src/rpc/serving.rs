@@ -22,6 +22,23 @@ pub(crate) struct Serving {
     pub(crate) admit: Option<Admit>,
 }
 
+/// Nothing, within the default bounds.
+impl Default for Serving {
+    fn default() -> Self {
+        Self {
+            functions: Functions::default(),
+            state: Arc::default(),
+            settings: Settings::default(),
+            permits: Arc::new(Semaphore::new(CALLS)),
+            counters: Counters::default(),
+            admit: None,
+        }
+    }
+}
+
+/// Calls that a side runs at once if nothing else is said.
+const CALLS: usize = 8_192;
+
 /// Says whether a HELLO will do.
 pub(crate) type Admit = Box<dyn Fn(&Hello, &Client) -> Result<(), Code> + Send + Sync>;
 

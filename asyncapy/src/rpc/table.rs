@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::function::{Function, FunctionRegistration, Method};
+use super::function::{Function, FunctionRegistration, Method, linked};
 use super::invocation::ErasedFunction;
 use crate::handler::{Requirements, StateMap};
 
@@ -74,6 +74,22 @@ impl Draft {
         }
     }
 
+    /// Adds all annotated functions of `module` and the modules inside it; the whole program's for an empty name. Tells
+    /// whether there are any.
+    pub(crate) fn linked(&mut self, module: &str) -> bool {
+        let inside = |path: &str| {
+            module.is_empty()
+                || path == module
+                || path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::"))
+        };
+        let mut found = false;
+        for registration in linked().into_iter().filter(|it| inside(it.function.module)) {
+            found = true;
+            self.annotated(registration);
+        }
+        found
+    }
+
     /// Adds a method of a service.
     pub(crate) fn method(&mut self, method: Method) {
         let mut requirements = Requirements::default();
@@ -84,10 +100,6 @@ impl Draft {
     fn add(&mut self, function: Function, erased: Box<dyn ErasedFunction>, requirements: Requirements) {
         let name = function.full_name();
         self.entries.push((Entry { function, name, erased }, requirements));
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     /// The table, or every mistake: names that are taken or too long, states that are missing.

@@ -4,6 +4,7 @@
 //!   one of your own.
 //! - `TlsServer`, `TlsClient` (feature `tls`): TLS 1.3 by rustls, mutual where wanted; the server's certificate changes
 //!   while it runs. `Identity` is who a client's certificate says it is.
+//! - `RateLimit` (feature `rate-limit`): how often an address, a key, a function may be used.
 //! - `Authority` (feature `cert`): a certificate authority of one's own, for development.
 //!
 //! What proves an identity is a certificate or a key, never an address or a field of a message (LIMITS, protection 1).
@@ -16,6 +17,8 @@
 mod cert;
 mod hex;
 mod keys;
+#[cfg(feature = "rate-limit")]
+mod rate_limit;
 #[cfg(test)]
 #[cfg(any(feature = "redb", feature = "cert"))]
 mod scratch;
@@ -27,6 +30,9 @@ pub use cert::{Authority, CertError, Issued, Validity};
 #[cfg(feature = "redb")]
 pub use keys::RedbStore;
 pub use keys::{ApiKey, ApiKeys, KeyDigest, KeyError, KeyStore, MemoryStore, Record, StoreError, StoredKey};
+#[cfg(feature = "rate-limit")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rate-limit")))]
+pub use rate_limit::{Rate, RateLimit};
 #[cfg(feature = "tls")]
 pub use tls::{
     ClientStream, Identity, Name, Pem, ServerStream, TlsClient, TlsClientBuilder, TlsError, TlsServer,

@@ -6,11 +6,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{Instrument, debug, info_span, warn};
 
+use super::Endpoint;
 use super::admission::Admitted;
 use super::connection::Connection;
+use super::guard::{self, Refusal};
+use super::lifecycle::Ended;
 use super::listener::{Incoming, Listener};
 use super::shared::{Counters, Shared};
 use crate::error::Code;
+use crate::handler::session::Core;
+use crate::handler::{Address, Session};
 use crate::mux::Io;
 #[cfg(feature = "tls")]
 use crate::security::Identity;
@@ -20,6 +25,7 @@ pub(crate) async fn accept(listener: Listener, shared: Arc<Shared>) {
     let mut stopping = shared.stopping.subscribe();
     let mut reserve = Reserve::open();
     let mut pause = shared.limits.accept_backoff;
+    let endpoint = Arc::new(listener.endpoint());
     loop {
         let accepted = tokio::select! {
             biased;
@@ -29,7 +35,7 @@ pub(crate) async fn accept(listener: Listener, shared: Arc<Shared>) {
         match accepted {
             Ok(incoming) => {
                 pause = shared.limits.accept_backoff;
-                welcome(incoming, &shared);
+                welcome(incoming, Some(&endpoint), &shared);
             }
             Err(error) if of_one_connection(&error) => {
                 debug!(%error, "A connection ended before it was accepted");
@@ -76,12 +82,18 @@ impl Reserve {
 }
 
 /// Gives a connection a task of its own, if it may come in.
-pub(crate) fn welcome(incoming: Incoming, shared: &Arc<Shared>) {
+pub(crate) fn welcome(incoming: Incoming, endpoint: Option<&Arc<Endpoint>>, shared: &Arc<Shared>) {
     let address = incoming.address();
+    if address.ip().is_some_and(|ip| shared.bans.holds(ip)) {
+        // Without a word, since one costs a task, and this client was told before.
+        Counters::add(&shared.counters.refused, 1);
+        debug!(part = "Client handler", %address, "The client is banned");
+        return;
+    }
     match Admitted::enter(shared, address.ip()) {
         Ok(place) => {
             Counters::add(&shared.counters.accepted, 1);
-            tokio::spawn(serve(incoming, shared.clone(), place));
+            tokio::spawn(serve(incoming, endpoint.cloned(), shared.clone(), place));
         }
         Err(place) => {
             Counters::add(&shared.counters.refused, 1);
@@ -93,15 +105,30 @@ pub(crate) fn welcome(incoming: Incoming, shared: &Arc<Shared>) {
     }
 }
 
-async fn serve(incoming: Incoming, shared: Arc<Shared>, place: Admitted) {
+async fn serve(
+    incoming: Incoming,
+    endpoint: Option<Arc<Endpoint>>,
+    shared: Arc<Shared>,
+    mut place: Admitted,
+) {
     let address = incoming.address();
     let Some(shaken) = shake_hands(incoming, &shared).await else { return };
+    // Boxed, like all that is asked before and after: an idle connection is not to hold the room for it.
+    let decided = match shared.guards.is_empty() {
+        true => Ok(()),
+        false => Box::pin(ask_guards(address, &shaken, endpoint, &shared, &place)).await,
+    };
     let core = shared.session(
         address,
         #[cfg(feature = "tls")]
         shaken.identity,
     );
+    let connection = Connection::new(shaken.stream, core.clone(), shared.clone());
     let span = info_span!("session", id = %core.id);
+    if let Err(refusal) = decided {
+        Box::pin(turn_away(connection, &refusal, &mut place, &shared)).instrument(span).await;
+        return;
+    }
     let entered = shared.sessions.enter(&core, shared.limits.session_limit);
     let refused = match entered {
         false => Some(Code::SessionLimitReached),
@@ -109,15 +136,84 @@ async fn serve(incoming: Incoming, shared: Arc<Shared>, place: Admitted) {
         true if shared.is_stopping() => Some(Code::ShuttingDown),
         true => None,
     };
-    let connection = Connection::new(shaken.stream, core, shared.clone());
     match refused {
         Some(code) => {
             Counters::add(&shared.counters.refused, 1);
-            connection.refuse(code).instrument(span).await;
+            connection.refuse(&code).instrument(span).await;
         }
-        None => connection.serve().instrument(span).await,
+        None if shared.session_hooks.is_empty() => {
+            drop(core);
+            connection.serve().instrument(span).await;
+        }
+        None => Box::pin(attend(connection, core, &mut place, &shared)).instrument(span).await,
     }
     drop(place);
+}
+
+/// Serves a connection with functions of the application's before and after.
+async fn attend(connection: Connection, core: Arc<Core>, place: &mut Admitted, shared: &Shared) {
+    let hooks = &shared.session_hooks;
+    let time = shared.limits.hook_timeout;
+    let session = Session::new(core);
+    let mut passed = 0;
+    let decided = unless_stopping(shared, hooks.connect(&session, time, &mut passed)).await;
+    let ended = match decided {
+        Ok(()) => Ended::from(connection.serve().await),
+        Err(refusal) => {
+            shared.sessions.leave(session.client().core());
+            turn_away(connection, &refusal, place, shared).await;
+            if passed == 0 {
+                return;
+            }
+            Ended::Refused(refusal.code().clone())
+        }
+    };
+    hooks.disconnect(&session, &ended, time).await;
+}
+
+async fn ask_guards(
+    address: Address,
+    shaken: &Shaken,
+    endpoint: Option<Arc<Endpoint>>,
+    shared: &Shared,
+    place: &Admitted,
+) -> Result<(), Refusal> {
+    let incoming = guard::Incoming {
+        address,
+        #[cfg(feature = "tls")]
+        identity: shaken.identity.clone(),
+        endpoint,
+        standing: place.standing,
+    };
+    unless_stopping(shared, shared.guards.admit(&incoming, shared.limits.hook_timeout)).await
+}
+
+/// Waits for a decision. A stop does not: the connection would not be served any more.
+async fn unless_stopping(
+    shared: &Shared,
+    decision: impl Future<Output = Result<(), Refusal>>,
+) -> Result<(), Refusal> {
+    let mut stopping = shared.stopping.subscribe();
+    tokio::select! {
+        biased;
+        decided = decision => decided,
+        () = stopped(&mut stopping) => Err(Refusal::new(Code::ShuttingDown)),
+    }
+}
+
+/// Refuses a connection as the application has decided. Its place is free for others while it is told why.
+async fn turn_away(connection: Connection, refusal: &Refusal, place: &mut Admitted, shared: &Shared) {
+    Counters::add(&shared.counters.refused, 1);
+    if let Some(cause) = refusal.cause() {
+        warn!(part = "Client handler", code = %refusal.code(), ?cause, "A connection was refused for a failure");
+    }
+    if let (Some(ip), Some(time)) = (connection.address().ip(), refusal.ban()) {
+        debug!(part = "Client handler", %ip, ?time, "The client's address is banned");
+        shared.bans.ban(ip, time);
+    }
+    if place.give_up() {
+        connection.refuse(refusal.rejection()).await;
+    }
 }
 
 async fn refuse(incoming: Incoming, shared: Arc<Shared>, place: Admitted) {
@@ -128,7 +224,7 @@ async fn refuse(incoming: Incoming, shared: Arc<Shared>, place: Admitted) {
             #[cfg(feature = "tls")]
             shaken.identity,
         );
-        Connection::new(shaken.stream, core, shared.clone()).refuse(Code::TooManyConnections).await;
+        Connection::new(shaken.stream, core, shared.clone()).refuse(&Code::TooManyConnections).await;
     }
     drop(place);
 }

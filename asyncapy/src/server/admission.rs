@@ -23,6 +23,14 @@ pub(crate) struct Admission {
     empty: Notify,
 }
 
+/// How many connections there were when one was counted in, itself among them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Standing {
+    pub(super) all: usize,
+    /// Of its address; 0 where it has none.
+    pub(super) of_address: usize,
+}
+
 /// What is remembered of an address, while it has connections and for a second after.
 #[derive(Debug)]
 struct Seen {
@@ -76,21 +84,21 @@ impl Admission {
     }
 
     /// Counts a connection in, or says no.
-    fn enter(&self, address: Option<IpAddr>) -> bool {
+    fn enter(&self, address: Option<IpAddr>) -> Option<Standing> {
         let entered = self
             .open
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |open| (open < self.most).then_some(open + 1));
-        if entered.is_err() {
-            return false;
-        }
-        let admitted = address.is_none_or(|address| self.enter_address(subject(address)));
-        if !admitted {
+        let all = entered.ok()? + 1;
+        let Some(address) = address else { return Some(Standing { all, of_address: 0 }) };
+        let of_address = self.enter_address(subject(address));
+        if of_address.is_none() {
             self.count_out();
         }
-        admitted
+        Some(Standing { all, of_address: of_address? })
     }
 
-    fn enter_address(&self, address: IpAddr) -> bool {
+    /// How many connections the address has with it.
+    fn enter_address(&self, address: IpAddr) -> Option<usize> {
         let now = Instant::now();
         let mut addresses = self.addresses();
         if addresses.len() > REMEMBER && !addresses.contains_key(&address) {
@@ -100,11 +108,19 @@ impl Admission {
         seen.tokens = (seen.tokens + (now - seen.refilled).as_secs_f64() * self.rate).min(self.rate);
         seen.refilled = now;
         if seen.open >= self.most_per_address || seen.tokens < 1.0 {
-            return false;
+            return None;
         }
         seen.tokens -= 1.0;
         seen.open += 1;
-        true
+        Some(seen.open)
+    }
+
+    /// Counts one in that is told why it is refused, if there is room.
+    fn enter_refused(&self) -> bool {
+        let entered = self.refusing.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |refusing| {
+            (refusing < TELL).then_some(refusing + 1)
+        });
+        entered.is_ok()
     }
 
     fn leave(&self, address: Option<IpAddr>) {
@@ -118,7 +134,7 @@ impl Admission {
 }
 
 /// Whom an address stands for: a host with IPv6 has a whole /64 to connect from.
-fn subject(address: IpAddr) -> IpAddr {
+pub(super) fn subject(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()),
         v4 => v4,
@@ -130,21 +146,27 @@ fn subject(address: IpAddr) -> IpAddr {
 pub(crate) struct Admitted {
     shared: Arc<Shared>,
     address: Option<IpAddr>,
+    pub(super) standing: Standing,
     refused: bool,
 }
 
 impl Admitted {
     /// Counts a connection in. `Err` holds the place of one that is refused, where there is room to tell it so.
     pub(crate) fn enter(shared: &Arc<Shared>, address: Option<IpAddr>) -> Result<Self, Option<Self>> {
-        let place = |refused| Self { shared: shared.clone(), address, refused };
-        if shared.admission.enter(address) {
-            return Ok(place(false));
+        let place = |standing, refused| Self { shared: shared.clone(), address, standing, refused };
+        if let Some(standing) = shared.admission.enter(address) {
+            return Ok(place(standing, false));
         }
-        let refusing =
-            shared.admission.refusing.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |refusing| {
-                (refusing < TELL).then_some(refusing + 1)
-            });
-        Err(refusing.is_ok().then(|| place(true)))
+        Err(shared.admission.enter_refused().then(|| place(Standing::default(), true)))
+    }
+
+    /// Leaves the place to others; false if there is no room to tell the client so.
+    pub(crate) fn give_up(&mut self) -> bool {
+        if !self.refused && self.shared.admission.enter_refused() {
+            self.shared.admission.leave(self.address);
+            self.refused = true;
+        }
+        self.refused
     }
 }
 
@@ -172,6 +194,10 @@ mod tests {
         Admission::new(&limits)
     }
 
+    fn enters(admission: &Admission, address: Option<IpAddr>) -> bool {
+        admission.enter(address).is_some()
+    }
+
     fn ip(text: &str) -> Option<IpAddr> {
         Some(text.parse().unwrap())
     }
@@ -179,32 +205,32 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn counts_in_and_out() {
         let admission = admission(3, 2, 100);
-        assert!(admission.enter(ip("10.0.0.1")) && admission.enter(ip("10.0.0.1")));
-        assert!(!admission.enter(ip("10.0.0.1")), "the third of one address");
-        assert!(admission.enter(ip("10.0.0.2")));
-        assert!(!admission.enter(ip("10.0.0.3")), "the fourth in all");
-        assert!(!admission.enter(None));
+        assert!(enters(&admission, ip("10.0.0.1")) && enters(&admission, ip("10.0.0.1")));
+        assert!(!enters(&admission, ip("10.0.0.1")), "the third of one address");
+        assert!(enters(&admission, ip("10.0.0.2")));
+        assert!(!enters(&admission, ip("10.0.0.3")), "the fourth in all");
+        assert!(!enters(&admission, None));
         admission.leave(ip("10.0.0.1"));
-        assert!(admission.enter(None));
+        assert!(enters(&admission, None));
         assert_eq!(admission.open(), 3);
     }
 
     #[tokio::test(start_paused = true)]
     async fn new_ones_come_at_a_rate() {
         let admission = admission(1000, 1000, 4);
-        let burst = (0..10).filter(|_| admission.enter(ip("10.0.0.1"))).count();
+        let burst = (0..10).filter(|_| enters(&admission, ip("10.0.0.1"))).count();
         assert_eq!(burst, 4);
         tokio::time::advance(Duration::from_millis(500)).await;
-        assert_eq!((0..10).filter(|_| admission.enter(ip("10.0.0.1"))).count(), 2);
-        assert!(admission.enter(ip("10.0.0.2")), "another address has a rate of its own");
+        assert_eq!((0..10).filter(|_| enters(&admission, ip("10.0.0.1"))).count(), 2);
+        assert!(enters(&admission, ip("10.0.0.2")), "another address has a rate of its own");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_host_is_its_ipv6_network() {
         let admission = admission(10, 1, 10);
-        assert!(admission.enter(ip("fd00::1")));
-        assert!(!admission.enter(ip("fd00::2")));
-        assert!(admission.enter(ip("fd00:0:0:1::1")));
+        assert!(enters(&admission, ip("fd00::1")));
+        assert!(!enters(&admission, ip("fd00::2")));
+        assert!(enters(&admission, ip("fd00:0:0:1::1")));
     }
 
     #[tokio::test(start_paused = true)]
@@ -212,7 +238,7 @@ mod tests {
         let admission = admission(usize::MAX, 10, 10);
         for low in 0..3 * REMEMBER {
             let address = Some(IpAddr::V4(std::net::Ipv4Addr::from_bits(low as u32)));
-            assert!(admission.enter(address));
+            assert!(enters(&admission, address));
             admission.leave(address);
             tokio::time::advance(Duration::from_millis(10)).await;
         }

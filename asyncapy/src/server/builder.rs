@@ -1,24 +1,22 @@
 use std::fmt;
-use std::future::Future;
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::guard::Guards;
+use super::lifecycle::{Lifecycle, SessionHooks};
 use super::server::report;
 use super::shared::Shared;
-use super::{Endpoint, Handle, Limits, Server, Settings};
-use crate::dispatch::{AnnotatedFn, PlainFn, Routes};
+use super::{Endpoint, Limits, Server, Settings};
+use crate::dispatch::{self, AnnotatedFn, PlainFn, Routes};
 use crate::error::Result;
 use crate::handler::StateMap;
 use crate::handler::filter::Filter;
+use crate::rpc::table::Draft;
+use crate::rpc::{self, Service};
 #[cfg(feature = "tls")]
 use crate::security::TlsServer;
 use crate::wire::{ByteOrder, HeaderSize};
-
-/// An `on_start` or `on_stop` function.
-pub(super) type Hook =
-    Box<dyn FnOnce(Handle) -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
 
 /// What a server is told before it is built: what it serves, where, within which limits.
 ///
@@ -44,13 +42,15 @@ pub(super) type Hook =
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     routes: Routes,
+    functions: Draft,
     state: StateMap,
     settings: Settings,
     endpoints: Vec<Endpoint>,
     #[cfg(feature = "tls")]
     tls: Option<TlsServer>,
-    on_start: Vec<Hook>,
-    on_stop: Vec<Hook>,
+    pub(super) guards: Guards,
+    pub(super) lifecycle: Lifecycle,
+    pub(super) session_hooks: SessionHooks,
     mistakes: Vec<String>,
 }
 
@@ -61,13 +61,17 @@ impl Builder {
 
     /// Serves every annotated function that is linked into the program.
     pub fn linked(mut self) -> Self {
+        self.functions.linked("");
         self.routes.linked("");
         self
     }
 
     /// Serves the annotated functions of a module and of the modules inside it: `.linked_in(module_path!())`.
     pub fn linked_in(mut self, module: &str) -> Self {
-        self.routes.linked(module);
+        let found = self.functions.linked(module);
+        if !found || dispatch::has_linked(module) {
+            self.routes.linked(module);
+        }
         self
     }
 
@@ -75,7 +79,11 @@ impl Builder {
     /// [`name`](Self::name) behind it change what its attribute says.
     #[track_caller]
     pub fn register<A, F: AnnotatedFn<A>>(mut self, function: F) -> Self {
-        self.routes.register(function);
+        let id = function.type_id();
+        match rpc::linked().into_iter().find(|registration| (registration.type_id)() == id) {
+            Some(registration) => self.functions.annotated(registration),
+            None => self.routes.register(function),
+        }
         self
     }
 
@@ -93,6 +101,15 @@ impl Builder {
     #[track_caller]
     pub fn register_fn<A, F: PlainFn<A>>(mut self, function: F) -> Self {
         self.routes.register_fn(function);
+        self
+    }
+
+    /// Serves the methods of a service: a type with `#[service]` on its impl, or a wrapped implementation of such a
+    /// trait. May be called more than once, with services of different names.
+    pub fn service(mut self, service: impl Service) -> Self {
+        for method in Arc::new(service).methods() {
+            self.functions.method(method);
+        }
         self
     }
 
@@ -164,6 +181,13 @@ impl Builder {
         self
     }
 
+    /// The permissions of the files of UNIX sockets, such as `0o660`; `0o600` by default: the server's own user alone may
+    /// connect.
+    pub fn unix_mode(mut self, mode: u32) -> Self {
+        self.settings.unix_mode = mode;
+        self
+    }
+
     /// The certificate for `tls://` listeners.
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
@@ -223,27 +247,6 @@ impl Builder {
         self
     }
 
-    /// Runs before the first connection is accepted, with the places bound; a failure stops the start. AsyncAPY's
-    /// `setup`. May be called more than once: they run in order.
-    pub fn on_start<F, R>(mut self, hook: F) -> Self
-    where
-        F: FnOnce(Handle) -> R + Send + Sync + 'static,
-        R: Future<Output = Result<()>> + Send + 'static,
-    {
-        self.on_start.push(Box::new(|handle| Box::pin(hook(handle))));
-        self
-    }
-
-    /// Runs when the last connection is gone. AsyncAPY's `shutdown`. May be called more than once: they run in order.
-    pub fn on_stop<F, R>(mut self, hook: F) -> Self
-    where
-        F: FnOnce(Handle) -> R + Send + Sync + 'static,
-        R: Future<Output = Result<()>> + Send + 'static,
-    {
-        self.on_stop.push(Box::new(|handle| Box::pin(hook(handle))));
-        self
-    }
-
     /// Checks everything and builds the server.
     ///
     /// # Errors
@@ -268,8 +271,15 @@ impl Builder {
                 None
             }
         };
+        let functions = match self.functions.build(Some(&self.state)) {
+            Ok(functions) => Some(functions),
+            Err(wiring) => {
+                mistakes.extend(wiring);
+                None
+            }
+        };
         report(mistakes)?;
-        let table = table.unwrap_or_default();
+        let (table, functions) = (table.unwrap_or_default(), functions.unwrap_or_default());
         let settings = &self.settings;
         let host = if settings.addr.contains(':') && !settings.addr.starts_with('[') {
             format!("[{}]:{}", settings.addr, settings.port)
@@ -281,14 +291,21 @@ impl Builder {
         #[cfg(not(feature = "tls"))]
         let default_endpoint = Endpoint::Tcp(host);
         Ok(Server {
-            shared: Arc::new(Shared::new(table, self.state, &self.settings)),
+            shared: Arc::new(Shared::new(
+                table,
+                functions,
+                self.state,
+                &self.settings,
+                self.guards,
+                self.session_hooks,
+            )),
             endpoints: self.endpoints,
             default_endpoint,
             further,
             #[cfg(feature = "tls")]
             tls: self.tls,
-            on_start: self.on_start,
-            on_stop: self.on_stop,
+            unix_mode: self.settings.unix_mode,
+            lifecycle: self.lifecycle,
         })
     }
 
@@ -301,6 +318,7 @@ impl Builder {
         mistakes.extend(self.settings.validate());
         mistakes
             .extend(self.routes.build(None, self.settings.limits.handler_timeout).err().unwrap_or_default());
+        mistakes.extend(self.functions.build(None).err().unwrap_or_default());
         report(mistakes)
     }
 

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use crate::rpc;
 use crate::wire::{HeaderSize, PayloadLimits};
 
 const KIB: usize = 1024;
@@ -90,6 +91,24 @@ pub struct Limits {
     /// How long a packet may wait for its turn when `calls_in_flight` handlers run. `ERR_OVERLOADED`; the session
     /// stays. Default 100 ms.
     pub call_queue_timeout: Duration,
+    /// How many streams, calls among them, one client may have open at once (protocol V3). `ERR_TOO_MANY_STREAMS` to
+    /// the stream. Default 1,024.
+    pub streams_per_connection: usize,
+    /// How many of them may run at once; the others wait for their turn, up to
+    /// [`call_queue_timeout`](Limits::call_queue_timeout). `ERR_OVERLOADED`. Default 128.
+    pub calls_per_connection: usize,
+    /// How long a V3 connection may be silent before the client is asked whether it is there; after two questions
+    /// without an answer the connection closes. Default 20 s.
+    pub ping_interval: Duration,
+    /// The longest metadata of a call in bytes. `ERR_PACKET_TOO_LARGE` to the stream. Default 16 KiB.
+    pub max_head_size: usize,
+    /// How long a function of the application's may take that the server waits for outside of a packet: a connection
+    /// guard, one around the start, the stop or a session. A guard or an `on_connect` function that takes longer:
+    /// `ERR_OVERLOADED`, then the connection closes; one of the start: the start fails. Default 10 s.
+    pub hook_timeout: Duration,
+    /// How many addresses may be banned at once; the oldest ban is let go for a new one. No reply: the connection closes.
+    /// Default 65,536.
+    pub bans: usize,
 }
 
 impl Default for Limits {
@@ -116,6 +135,12 @@ impl Default for Limits {
             buf: 16 * KIB,
             calls_in_flight: 8_192,
             call_queue_timeout: Duration::from_millis(100),
+            streams_per_connection: 1024,
+            calls_per_connection: 128,
+            ping_interval: Duration::from_secs(20),
+            max_head_size: 16 * KIB,
+            hook_timeout: Duration::from_secs(10),
+            bans: 65_536,
         }
     }
 }
@@ -148,11 +173,33 @@ impl Limits {
             &mut limits.accept_backoff,
             &mut limits.accept_backoff_max,
             &mut limits.call_queue_timeout,
+            &mut limits.ping_interval,
+            &mut limits.hook_timeout,
         ] {
             *duration = (*duration).min(FOR_EVER);
         }
         limits.calls_in_flight = limits.calls_in_flight.min(tokio::sync::Semaphore::MAX_PERMITS);
         limits
+    }
+
+    /// What of these holds for V3 connections.
+    pub(super) fn streams(&self) -> rpc::settings::Settings {
+        rpc::settings::Settings {
+            payload: self.payload,
+            streams: self.streams_per_connection,
+            calls: self.calls_per_connection,
+            call_queue_timeout: self.call_queue_timeout,
+            handler_timeout: self.handler_timeout,
+            output_soft: self.output_soft,
+            output_hard: self.output_hard,
+            write_stall: self.write_stall,
+            ping_interval: self.ping_interval,
+            buf: self.buf,
+            head_size: self.max_head_size,
+            packet_timeout: self.packet_timeout,
+            packet_min_rate: self.packet_min_rate,
+            packet_timeout_max: self.packet_timeout_max,
+        }
     }
 
     /// How long a packet of `length` bytes may take from its first byte to its last: `packet_timeout` and the length at
@@ -182,6 +229,7 @@ impl Limits {
             format!("`max_packet_size` is {}; the shortest packet has {SHORTEST} bytes", self.max_packet_size)
         });
         must(self.buf >= 256, &|| format!("`buf` is {}; a read buffer has at least 256 bytes", self.buf));
+        must(self.bans > 0, &|| "`bans` is 0, so nobody could ever be banned".to_owned());
         must(self.output_soft <= self.output_hard, &|| {
             format!("`output_soft` is {}, above `output_hard`, {}", self.output_soft, self.output_hard)
         });
@@ -205,6 +253,8 @@ impl Limits {
             ("write_stall", self.write_stall),
             ("accept_backoff", self.accept_backoff),
             ("call_queue_timeout", self.call_queue_timeout),
+            ("ping_interval", self.ping_interval),
+            ("hook_timeout", self.hook_timeout),
         ] {
             must(!value.is_zero(), &|| format!("`{key}` is zero, so nothing could ever be in time"));
         }
@@ -217,6 +267,8 @@ impl Limits {
             ("new_connections_per_address", self.new_connections_per_address as usize),
             ("output_soft", self.output_soft),
             ("calls_in_flight", self.calls_in_flight),
+            ("streams_per_connection", self.streams_per_connection),
+            ("calls_per_connection", self.calls_per_connection),
         ] {
             must(value > 0, &|| format!("`{key}` is 0, so nothing would ever be let through"));
         }

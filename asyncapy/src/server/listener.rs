@@ -47,6 +47,7 @@ impl Incoming {
 impl Listener {
     pub(crate) async fn bind(
         endpoint: &Endpoint,
+        unix_mode: u32,
         #[cfg(feature = "tls")] tls: Option<&TlsServer>,
     ) -> Result<Self> {
         let bound = match endpoint {
@@ -61,9 +62,10 @@ impl Listener {
                 return Err(Error::Config(format!("{endpoint} needs the feature `tls` of asyncapy")));
             }
             #[cfg(unix)]
-            Endpoint::Unix(path) => bind_unix(path).await,
+            Endpoint::Unix(path) => bind_unix(path, unix_mode).await,
             #[cfg(not(unix))]
             Endpoint::Unix(_) => {
+                let _ = unix_mode;
                 return Err(Error::Config(format!("{endpoint}: no UNIX sockets on this system")));
             }
         };
@@ -155,15 +157,33 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 #[cfg(unix)]
-async fn bind_unix(path: &Path) -> io::Result<Listener> {
-    let bound = match UnixListener::bind(path) {
+async fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
+    let (file, listener) = match listen_unix(path, mode) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_abandoned(path).await => {
             std::fs::remove_file(path)?;
-            UnixListener::bind(path)
+            listen_unix(path, mode)
         }
         other => other,
     }?;
-    Ok(Listener::Unix(SocketFile(path.to_owned()), bound))
+    Ok(Listener::Unix(file, listener))
+}
+
+/// Nobody can connect before the socket listens, and by then the file has its permissions, whatever the umask says.
+#[cfg(unix)]
+fn listen_unix(path: &Path, mode: u32) -> io::Result<(SocketFile, UnixListener)> {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::fs::PermissionsExt;
+
+    use socket2::{Domain, SockAddr, Socket, Type};
+
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    let file = SocketFile(path.to_owned());
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    socket.listen(BACKLOG)?;
+    let listener = std::os::unix::net::UnixListener::from(OwnedFd::from(socket));
+    Ok((file, UnixListener::from_std(listener)?))
 }
 
 /// Whether nobody listens behind a socket's file: its server was killed.

@@ -3,6 +3,7 @@
 //! - [`Builder`] is told what to serve and where, and gives a [`Server`] whose wiring is sound.
 //! - [`Server::start`] gives a [`Running`] server; a [`Handle`] reaches it from anywhere.
 //! - [`Server::test_client`] tests handlers without a socket.
+//! - [`guard`]: middleware that decides which connections come in.
 //! - [`Settings`] and [`Limits`]: all that can be set; [`config`] reads them from files (feature `config`).
 //! - [`logging`]: log lines in AsyncAPY's format (feature `logging`).
 
@@ -12,6 +13,9 @@ mod builder;
 #[cfg(feature = "config")]
 pub mod config;
 mod connection;
+mod fault;
+pub mod guard;
+mod lifecycle;
 mod limits;
 mod listener;
 pub mod logging;
@@ -25,6 +29,7 @@ mod test_client;
 
 pub use crate::client::Endpoint;
 pub use builder::Builder;
+pub use lifecycle::Ended;
 pub use limits::Limits;
 pub use running::{Handle, Report, Running, Stats};
 pub use server::Server;

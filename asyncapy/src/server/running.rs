@@ -9,14 +9,15 @@ use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use super::accept::welcome;
-use super::builder::Hook;
+use super::lifecycle::{Failed, Lifecycle, run_all};
 use super::listener::Incoming;
 use super::shared::Shared;
 use super::{Endpoint, signal};
-use crate::error::{Error, Result};
+use crate::error::{Error, HookFailure, Result};
 use crate::handler::Session;
 use crate::handler::session::Phase;
 use crate::mux::Io;
+use crate::rpc;
 use crate::wire::Framing;
 
 /// How long connections that were cut have to be gone.
@@ -29,13 +30,13 @@ const CUT: Duration = Duration::from_millis(250);
 pub struct Running {
     handle: Handle,
     accepting: Vec<JoinHandle<()>>,
-    on_stop: Vec<Hook>,
+    pub(super) lifecycle: Lifecycle,
 }
 
 /// A grip on a server from anywhere: its addresses, its sessions, its end. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     endpoints: Arc<[Endpoint]>,
     addresses: Arc<[SocketAddr]>,
 }
@@ -61,7 +62,7 @@ pub struct Stats {
 }
 
 /// How a shutdown went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
     /// Connections that ended by themselves, all they had in hand done.
@@ -70,6 +71,8 @@ pub struct Report {
     pub cut: usize,
     /// How long it took.
     pub took: Duration,
+    /// The `before_stop` and `after_stop` functions that failed.
+    pub failures: Vec<HookFailure>,
 }
 
 impl Handle {
@@ -125,8 +128,20 @@ impl Handle {
             return Err(Error::Closed);
         }
         let (near, far) = tokio::io::duplex(64 * 1024);
-        welcome(Incoming::Plain(Io::Memory(far), SocketAddr::new(address, 0).into()), &self.shared);
+        welcome(Incoming::Plain(Io::Memory(far), SocketAddr::new(address, 0).into()), None, &self.shared);
         Ok(near)
+    }
+
+    /// A connection of streams that needs no socket: the server's functions can be called by it.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if the server is stopping.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn peer(&self) -> Result<rpc::Peer> {
+        let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0).into();
+        Ok(rpc::dial::Dial::plain(self.framing()).over(Io::Memory(self.connect()?), address))
     }
 
     /// A stream to the server that needs no socket, from 127.0.0.1.
@@ -139,8 +154,8 @@ impl Handle {
 }
 
 impl Running {
-    pub(super) fn new(handle: Handle, accepting: Vec<JoinHandle<()>>, on_stop: Vec<Hook>) -> Self {
-        Self { handle, accepting, on_stop }
+    pub(super) fn new(handle: Handle, accepting: Vec<JoinHandle<()>>, lifecycle: Lifecycle) -> Self {
+        Self { handle, accepting, lifecycle }
     }
 
     /// A grip on the server that others can hold.
@@ -199,25 +214,27 @@ impl Running {
             // It ends by itself once the server is stopping; were it to panic, there is nothing left to accept.
             let _ = task.await;
         }
+        let mut failures = run_all(&mut self.lifecycle.before_stop, &self.handle).await;
         let open = shared.admission.open();
-        let deadline = began + shared.limits.shutdown_deadline;
+        let deadline = Instant::now() + shared.limits.shutdown_deadline;
         shared.sessions.for_each(|core| core.advance(Phase::Closing));
         // Too late is not an error: those that are left are cut.
         let _ = timeout_at(deadline, shared.admission.emptied()).await;
-        let cut = shared.admission.open();
+        // Those whose connection is closed hold their place until their `on_disconnect` functions are done.
+        let cut = shared.admission.open().saturating_sub(shared.session_hooks.parting());
         shared.sessions.for_each(|core| core.advance(Phase::Cut));
         // They end when they are next polled; only one that blocks its thread takes longer than this.
         let _ = timeout_at(Instant::now() + CUT, shared.admission.emptied()).await;
-        let report = Report { drained: open.saturating_sub(cut), cut, took: began.elapsed() };
-        info!(part = "API main", drained = report.drained, cut = report.cut, took = ?report.took, "Stopped");
-        let mut result = Ok(report);
-        for hook in self.on_stop.drain(..) {
-            if let Err(error) = hook(self.handle.clone()).await {
-                tracing::error!(part = "API main", %error, "The shutdown function failed");
-                result = Err(error);
-            }
+        // Each of those functions has a deadline of its own, but nobody knows how many there are.
+        let _ = timeout_at(Instant::now() + shared.limits.hook_timeout, shared.session_hooks.parted()).await;
+        let mut stopped = Ok(());
+        for hook in self.lifecycle.on_stop.drain(..) {
+            stopped = hook.run(&self.handle).await.map_err(Failed::into_error).and(stopped);
         }
-        result
+        failures.append(&mut run_all(&mut self.lifecycle.after_stop, &self.handle).await);
+        let report = Report { drained: open.saturating_sub(cut), cut, took: began.elapsed(), failures };
+        info!(part = "API main", drained = report.drained, cut = report.cut, took = ?report.took, "Stopped");
+        stopped.map(|()| report)
     }
 }
 

@@ -1,10 +1,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::accept::accept;
-use super::builder::{Builder, Hook};
+use super::builder::Builder;
+use super::lifecycle::{Failed, Lifecycle, Which};
 use super::listener::Listener;
 use super::shared::Shared;
 use super::{Endpoint, Handle, Running};
@@ -37,8 +38,8 @@ pub struct Server {
     pub(super) further: Vec<Endpoint>,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<TlsServer>,
-    pub(super) on_start: Vec<Hook>,
-    pub(super) on_stop: Vec<Hook>,
+    pub(super) unix_mode: u32,
+    pub(super) lifecycle: Lifecycle,
 }
 
 impl Server {
@@ -71,7 +72,8 @@ impl Server {
     /// Starts serving and gives the running server, which stops when it is dropped.
     ///
     /// # Errors
-    /// [`Error::Io`] if a place cannot be bound, or what a start hook failed with; then nothing runs.
+    /// [`Error::Io`] if a place cannot be bound, or what a start hook failed with: its own error if it was an `on_start`
+    /// function, [`Error::Hook`] otherwise. Then nothing runs, and what had been started is undone.
     pub async fn start(mut self) -> Result<Running> {
         if self.endpoints.is_empty() {
             self.endpoints.push(self.default_endpoint.clone());
@@ -97,10 +99,42 @@ impl Server {
                 "No handlers: `.linked()` or `.register(..)` brings them; every packet will be refused"
             );
         }
+        let mut lifecycle = std::mem::take(&mut self.lifecycle);
+        let (listeners, handle) = match self.prepare(&mut lifecycle).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                lifecycle.undo(&Handle::new(self.shared.clone(), Vec::new(), Vec::new())).await;
+                return Err(error);
+            }
+        };
+        for endpoint in handle.endpoints() {
+            info!(part = "API main", "Now serving at {endpoint}");
+        }
+        let accepting = listeners
+            .into_iter()
+            .map(|listener| tokio::spawn(accept(listener, self.shared.clone())))
+            .collect();
+        let mut running = Running::new(handle.clone(), accepting, lifecycle);
+        match running.lifecycle.start(Which::After, &handle).await {
+            Ok(()) => Ok(running),
+            Err(failed) => {
+                if let Err(error) = running.shutdown().await {
+                    warn!(part = "API main", %error, "The stop failed as well");
+                }
+                Err(failed.into_error())
+            }
+        }
+    }
+
+    /// Comes as far as a server can without a connection.
+    async fn prepare(&self, lifecycle: &mut Lifecycle) -> Result<(Vec<Listener>, Handle)> {
+        let unbound = Handle::new(self.shared.clone(), Vec::new(), Vec::new());
+        lifecycle.start(Which::Before, &unbound).await.map_err(Failed::into_error)?;
         let mut listeners = Vec::new();
         for endpoint in &self.endpoints {
             let bound = Listener::bind(
                 endpoint,
+                self.unix_mode,
                 #[cfg(feature = "tls")]
                 self.tls.as_ref(),
             );
@@ -109,18 +143,8 @@ impl Server {
         let endpoints = listeners.iter().map(Listener::endpoint).collect();
         let addresses = listeners.iter().filter_map(Listener::local_addr).collect();
         let handle = Handle::new(self.shared.clone(), endpoints, addresses);
-        for hook in self.on_start.drain(..) {
-            debug!(part = "API main", "Running setup function");
-            hook(handle.clone()).await?;
-        }
-        for endpoint in handle.endpoints() {
-            info!(part = "API main", "Now serving at {endpoint}");
-        }
-        let accepting = listeners
-            .into_iter()
-            .map(|listener| tokio::spawn(accept(listener, self.shared.clone())))
-            .collect();
-        Ok(Running::new(handle, accepting, std::mem::take(&mut self.on_stop)))
+        lifecycle.start(Which::On, &handle).await.map_err(Failed::into_error)?;
+        Ok((listeners, handle))
     }
 
     /// The handlers, in the order in which they are asked.

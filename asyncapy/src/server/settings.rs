@@ -34,6 +34,8 @@ pub struct Settings {
     pub logging: LogSettings,
     /// Further places to listen at, as URLs: `tcp://host:port`, `tls://host:port`, `unix:///path`. Default none.
     pub listeners: Vec<String>,
+    /// The permissions of the files of UNIX sockets. Default `0o600`: the server's own user alone may connect.
+    pub unix_mode: u32,
     /// The files that TLS needs. Default none.
     pub tls: TlsSettings,
 }
@@ -61,6 +63,7 @@ impl Default for Settings {
             limits: Limits::default(),
             logging: LogSettings::default(),
             listeners: Vec::new(),
+            unix_mode: 0o600,
             tls: TlsSettings::default(),
         }
     }
@@ -72,6 +75,9 @@ impl Settings {
         let mut mistakes = self.limits.validate(self.header_size);
         if self.addr.trim().is_empty() {
             mistakes.push("`addr` is empty; it takes an address or a host name".to_owned());
+        }
+        if self.unix_mode > 0o777 {
+            mistakes.push(format!("`unix_mode` is {:#o}; permissions go up to 0o777", self.unix_mode));
         }
         if self.tls.cert.is_some() && self.tls.key.is_none() {
             mistakes.push("`tls_cert` is set and `tls_key` is not; TLS needs both".to_owned());

@@ -5,11 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Semaphore, watch};
 
 use super::admission::Admission;
+use super::guard::{Bans, Guards};
+use super::lifecycle::SessionHooks;
 use super::{Limits, Settings};
 use crate::dispatch::Table;
 use crate::handler::outbox::Outbox;
 use crate::handler::session::Core;
 use crate::handler::{Address, Sessions, StateMap};
+use crate::rpc;
+use crate::rpc::serving::Serving;
+use crate::rpc::table::Functions;
 #[cfg(feature = "tls")]
 use crate::security::Identity;
 use crate::wire::{Encoding, Framing};
@@ -17,13 +22,20 @@ use crate::wire::{Encoding, Framing};
 /// What all connections of a server share.
 pub(crate) struct Shared {
     pub(crate) table: Table,
-    pub(crate) state: StateMap,
+    pub(crate) state: Arc<StateMap>,
+    /// What V3 connections need.
+    pub(crate) serving: Arc<Serving>,
     pub(crate) limits: Limits,
     pub(crate) framing: Framing,
     /// What is said before a session's first packet.
     pub(crate) encoding: Encoding,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) admission: Admission,
+    /// Who is closed as he comes.
+    pub(super) bans: Bans,
+    /// Who decides on those that are admitted.
+    pub(super) guards: Guards,
+    pub(super) session_hooks: SessionHooks,
     /// Handlers that wait for something hold one permit each.
     pub(crate) calls: Arc<Semaphore>,
     pub(crate) counters: Counters,
@@ -47,17 +59,38 @@ impl Counters {
 }
 
 impl Shared {
-    pub(crate) fn new(table: Table, state: StateMap, settings: &Settings) -> Self {
+    pub(super) fn new(
+        table: Table,
+        functions: Functions,
+        state: StateMap,
+        settings: &Settings,
+        guards: Guards,
+        session_hooks: SessionHooks,
+    ) -> Self {
         let limits = settings.limits.reckonable();
         let max = limits.packet_size(settings.header_size);
+        let state = Arc::new(state);
+        let calls = Arc::new(Semaphore::new(limits.calls_in_flight));
+        let serving = Arc::new(Serving {
+            functions,
+            state: state.clone(),
+            settings: limits.streams(),
+            permits: calls.clone(),
+            counters: rpc::serving::Counters::default(),
+            admit: None,
+        });
         Self {
             table,
             state,
+            serving,
             framing: Framing::new(settings.header_size, settings.byte_order, max),
             encoding: settings.encoding,
             sessions: Arc::default(),
             admission: Admission::new(&limits),
-            calls: Arc::new(Semaphore::new(limits.calls_in_flight)),
+            bans: Bans::new(limits.bans),
+            guards,
+            session_hooks,
+            calls,
             counters: Counters::default(),
             stopping: watch::Sender::new(false),
             limits,

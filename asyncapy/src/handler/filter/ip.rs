@@ -1,15 +1,16 @@
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::{Filter, Shape};
 use crate::error::{Error, Result};
 use crate::handler::{Client, Request};
 use crate::packet::Packet;
 
-/// Clients at certain addresses: single ones (`127.0.0.1`, `::1`) and networks (`10.0.0.0/8`), IPv4 and IPv6.
+/// Clients at certain addresses: single ones (`127.0.0.1`, `::1`) and networks (`10.0.0.0/8`), IPv4 and IPv6. A network
+/// of IPv4 addresses mapped into IPv6 (`::ffff:10.0.0.0/104`) is the IPv4 network.
 ///
 /// Clones share one list, so that a clone kept aside changes the filter while the server runs. The address is the
 /// peer's. A client on a UNIX socket has none and does not pass.
@@ -129,7 +130,28 @@ fn parse(text: &str) -> Result<IpNet> {
         let meant = network.trunc();
         return Err(Error::Config(format!("{text:?} has bits set beyond its prefix; did you mean {meant}?")));
     }
-    Ok(network)
+    unmapped(network).ok_or_else(|| {
+        Error::Config(format!(
+            "{text:?} holds the IPv4 addresses that are mapped into IPv6 and others beside them; say both apart, such \
+             as 0.0.0.0/0 and ::/0"
+        ))
+    })
+}
+
+/// The IPv4 network that a network of mapped addresses (`::ffff:10.0.0.0/104`) stands for, since no client is ever at a
+/// mapped address; any other as it is. `None` for one that is neither the one nor the other.
+fn unmapped(network: IpNet) -> Option<IpNet> {
+    /// How many bits come before the IPv4 address in a mapped one.
+    const PREFIX: u8 = 96;
+
+    let IpNet::V6(six) = network else { return Some(network) };
+    match (six.addr().to_ipv4_mapped(), six.prefix_len().checked_sub(PREFIX)) {
+        (Some(four), Some(length)) => Ipv4Net::new(four, length).ok().map(IpNet::V4),
+        // All of IPv6, or its lowest part with all that is mapped: whoever writes it means IPv6.
+        _ if six.addr().is_unspecified() => Some(network),
+        _ if six.contains(&Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()) => None,
+        _ => Some(network),
+    }
 }
 
 impl Filter for Ip {
@@ -184,6 +206,23 @@ mod tests {
         for outside in ["127.0.0.2", "11.0.0.0", "::2", "fe00::1"] {
             assert!(!contains(&ip, outside), "{outside}");
         }
+    }
+
+    #[test]
+    fn networks_of_mapped_addresses_are_those_of_ipv4() {
+        let ip = Ip::new(["::ffff:10.0.0.0/104", "::ffff:192.168.0.7/128"]).unwrap();
+        assert_eq!(ip.describe(), "ip [10.0.0.0/8, 192.168.0.7]");
+        for inside in ["10.1.2.3", "::ffff:10.1.2.3", "192.168.0.7"] {
+            assert!(contains(&ip, inside), "{inside}");
+        }
+        assert!(!contains(&ip, "11.0.0.0") && !contains(&ip, "::a01:203"));
+        assert!(ip.remove("10.0.0.0/8").unwrap(), "it is the same network");
+        let all = Ip::new(["::ffff:0.0.0.0/96"]).unwrap();
+        assert!(contains(&all, "1.2.3.4") && !contains(&all, "::1"));
+        let six = Ip::new(["::/0"]).unwrap();
+        assert!(contains(&six, "::1") && !contains(&six, "1.2.3.4"));
+        let error = Ip::new(["::fffe:0:0/95"]).unwrap_err().to_string();
+        assert!(error.contains("say both apart"), "{error}");
     }
 
     #[test]

@@ -179,11 +179,6 @@ impl Connection {
         Peer::new(self.mux.clone(), peer.encoding(), peer.timeout(), self.client.session(), true)
     }
 
-    /// A handle to the other side that does not.
-    pub(crate) fn peer(&self) -> Peer {
-        self.context.peer.clone()
-    }
-
     fn core(&self) -> &Arc<Core> {
         self.client.core()
     }

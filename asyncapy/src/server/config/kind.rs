@@ -56,6 +56,12 @@ kinds! {
     Size: u64 ["bytes"], "a number of bytes, or one with a unit: 512, 64 KiB, 1 MiB, 1 GiB, 500 kB, 1 MB", size;
     /// A time.
     Span: Duration ["seconds"], "a number of seconds, or one with a unit: 60, 0.5, 500ms, 10s, 2m, 1h", duration;
+    /// The permissions of a file.
+    Mode: u32, "permissions in octal digits, such as 600, 0660 or 0o666", |text| {
+        let digits = text.strip_prefix("0o").unwrap_or(text);
+        let plain = digits.bytes().all(|digit| digit.is_ascii_digit());
+        u32::from_str_radix(digits, 8).ok().filter(|mode| plain && *mode <= 0o777)
+    };
     /// A path; empty for none.
     File: Option<PathBuf>, "a path", |text| Some((!text.is_empty()).then(|| PathBuf::from(text)));
     /// The size of the Content-Length header.
@@ -204,6 +210,16 @@ mod tests {
         }
         for wrong in ["", "-1", "s", "1e3", "inf", "nan", "1 week", "999999999999h"] {
             assert_eq!(Span::read(wrong), Err(None), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn permissions_are_octal() {
+        for (text, mode) in [("600", 0o600), ("0660", 0o660), ("0o777", 0o777), ("0", 0)] {
+            assert_eq!(Mode::read(text), Ok(mode), "{text}");
+        }
+        for wrong in ["", "1000", "8", "-1", "+7", "0x1ff", "rw-------"] {
+            assert_eq!(Mode::read(wrong), Err(None), "{wrong:?}");
         }
     }
 

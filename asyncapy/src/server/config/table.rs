@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::kind::{Codec, Count, Date, File, Header, Host, Kind, Level, Line, Order, Port, Size, Span, Urls};
+use super::kind::{
+    Codec, Count, Date, File, Header, Host, Kind, Level, Line, Mode, Order, Port, Size, Span, Urls,
+};
 use crate::server::Settings;
 
 /// A setting that files and the environment can make, as documentation and `--help` show it.
@@ -88,6 +90,7 @@ settings! {
     "byteorder" ["byte_order"] = "big", Order => byte_order, "the byte order of the Content-Length header";
     "encoding" = "json", Codec => encoding, "the encoding of what handlers send before a session's first packet";
     "listeners" = "", Urls => listeners, "further places to listen at";
+    "unix_mode" = "0600", Mode => unix_mode, "the permissions of the files of UNIX sockets";
     "tls_cert" = "", File => tls.cert, "the server's certificate and those that lead to its authority, PEM";
     "tls_key" = "", File => tls.key, "the certificate's private key, PEM";
     "tls_client_ca" = "", File => tls.client_ca, "the authority that clients' certificates must come from, PEM";
@@ -123,6 +126,9 @@ settings! {
         "how long a packet waits while calls_in_flight handlers run: ERR_OVERLOADED";
     "shutdown_deadline" ["shutdown_timeout"] = "10s", Span => limits.shutdown_deadline,
         "how long a shutdown waits for packets in hand, 0 for not at all: ERR_SHUTTING_DOWN";
+    "hook_timeout" = "10s", Span => limits.hook_timeout,
+        "how long a connection guard or a function around the start, the stop or a session may take: ERR_OVERLOADED";
+    "bans" = "65536", Count => limits.bans, "addresses that may be banned at once; the oldest ban is let go for a new one";
     "accept_backoff" = "10ms", Span => limits.accept_backoff, "the first pause after a failed accept";
     "accept_backoff_max" = "1s", Span => limits.accept_backoff_max, "the longest pause after a failed accept";
 }

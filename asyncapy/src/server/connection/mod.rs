@@ -7,6 +7,7 @@
 mod farewell;
 mod packet;
 mod scratch;
+mod streams;
 
 use std::future::poll_fn;
 use std::io;
@@ -21,12 +22,11 @@ use tracing::{debug, info, warn};
 use self::packet::{Current, Running, Turn};
 use self::scratch::Scratch;
 use super::shared::{Counters, Shared};
-use crate::error::Code;
+use crate::error::{Code, Failure};
 use crate::handler::session::{Core, Phase};
-use crate::handler::{Client, error_packet};
-use crate::mux::Io;
-use crate::mux::Timer;
-use crate::wire::Encoding;
+use crate::handler::{Address, Client, error_packet};
+use crate::mux::{Io, Timer};
+use crate::wire::{Encoding, v3};
 
 /// A connection whose session has been entered; it leaves when dropped.
 pub(crate) struct Connection {
@@ -61,7 +61,9 @@ pub(crate) struct Connection {
 
 /// Why a connection ends.
 #[derive(Debug)]
-pub(super) enum End {
+pub(crate) enum End {
+    /// It does not: the first frame is one of protocol V3.
+    Streams,
     /// The client has said all that it wanted to.
     PeerClosed,
     /// A handler, another session or the shutdown asked for it.
@@ -110,17 +112,26 @@ impl Connection {
         }
     }
 
+    pub(crate) fn address(&self) -> Address {
+        self.core().address
+    }
+
     fn core(&self) -> &Arc<Core> {
         self.client.core()
     }
 
-    /// Serves the connection to its end.
-    pub(crate) async fn serve(mut self) {
+    /// Serves the connection to its end, and says why it came.
+    pub(crate) async fn serve(mut self) -> End {
         info!(part = "Client handler", "New session started, UUID is {}", self.core().id);
         let end = {
             let mut sleep = pin!(tokio::time::sleep_until(self.idle_deadline()));
             let mut timer = Timer::new(sleep.as_mut());
             poll_fn(|context| self.poll(context, &mut timer)).await
+        };
+        let end = match end {
+            // Boxed, so that a connection of packets does not hold the room for it.
+            End::Streams => Box::pin(self.streams()).await,
+            end => end,
         };
         // Whoever holds the client or waits to send learns it now, not when the last byte is out.
         self.core().advance(Phase::Closing);
@@ -137,12 +148,14 @@ impl Connection {
         }
         self.farewell(&end).await;
         info!(part = "Client handler", "The connection was closed");
+        end
     }
 
     /// Tells the client why it is not served, in JSON (protocol V2, rule 6), and closes.
-    pub(crate) async fn refuse(mut self, code: Code) {
+    pub(crate) async fn refuse(mut self, failure: &impl Failure) {
+        let code = failure.code();
         debug!(part = "Client handler", %code, address = %self.core().address, "A connection was refused");
-        self.fail(&code, Encoding::Json);
+        self.fail(failure, Encoding::Json);
         self.core().advance(Phase::Closing);
         self.farewell(&End::Protocol(code)).await;
     }
@@ -227,6 +240,9 @@ impl Connection {
             if self.input.is_empty() {
                 self.needed = 0;
                 return Step::NeedInput;
+            }
+            if self.number == 0 && self.shared.framing.version(&self.input) == Some(v3::VERSION) {
+                return Step::End(End::Streams);
             }
             match self.shared.framing.decode(&self.input) {
                 Ok(Ok(frame)) => {
@@ -364,9 +380,9 @@ impl Connection {
     }
 
     /// Appends an error packet, behind what handlers have sent by themselves.
-    fn fail(&mut self, code: &Code, encoding: Encoding) {
+    fn fail(&mut self, failure: &impl Failure, encoding: Encoding) {
         self.client.core().outbox.drain_into(&mut self.output);
-        error_packet::write(code, self.shared.framing, encoding, &mut self.output);
+        error_packet::write(failure, self.shared.framing, encoding, &mut self.output);
     }
 }
 

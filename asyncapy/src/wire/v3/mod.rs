@@ -28,3 +28,6 @@ pub use metadata::{Metadata, MetadataError, MetadataValue};
 pub use write::{ErrorHeader, ItemHeader, OpenHeader};
 
 pub(super) use frame::{SHORTEST, read};
+
+/// The version byte of protocol V3.
+pub const VERSION: u8 = frame::VERSION;

@@ -28,6 +28,8 @@ pub(crate) mod serving;
 pub(crate) mod settings;
 mod status;
 mod streaming;
+#[cfg(test)]
+mod tests;
 pub(crate) mod table;
 
 pub use crate::wire::v3::{Metadata, MetadataValue};

@@ -3,11 +3,17 @@
 //! They are thin: each reads what stands in the source, says what is wrong with it under the very token, and leaves
 //! the work to generic functions of the library. Use them through `asyncapy`, which documents them too.
 
+mod attribute;
+mod extraction;
 mod failure;
+mod field;
 mod handler;
 mod mistakes;
 mod packet;
+mod signature;
+mod span;
 mod suggest;
+mod types;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};

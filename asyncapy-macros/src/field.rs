@@ -55,10 +55,19 @@ impl Field {
         if let Some(name) = name {
             return Some(Self { name: name.value(), span: name.span(), default });
         }
+        let (name, span) = Self::name_of(pattern, word, mistakes)?;
+        Some(Self { name, span, default })
+    }
+
+    /// The field that an argument without an attribute stands for.
+    pub(crate) fn named_by(pattern: &Pat, word: &str, mistakes: &mut Mistakes) -> Option<Self> {
+        let (name, span) = Self::name_of(pattern, word, mistakes)?;
+        Some(Self { name, span, default: Default::None })
+    }
+
+    fn name_of(pattern: &Pat, word: &str, mistakes: &mut Mistakes) -> Option<(String, Span)> {
         match pattern {
-            Pat::Ident(ident) => {
-                Some(Self { name: ident.ident.unraw().to_string(), span: ident.ident.span(), default })
-            }
+            Pat::Ident(ident) => Some((ident.ident.unraw().to_string(), ident.ident.span())),
             other => {
                 let message = format!(
                     "a pattern has no name that could be the {word}'s: name it, as in `#[{word}(\"user\")]`"

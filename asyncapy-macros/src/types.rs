@@ -1,8 +1,8 @@
 //! What can be told of a type from its tokens.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::Type;
+use syn::{GenericArgument, Type};
 
 use crate::mistakes::Mistakes;
 use crate::signature::Kind;
@@ -38,7 +38,7 @@ pub(crate) fn owned(ty: &Type, kind: &Kind, mistakes: &mut Mistakes) {
 }
 
 /// The first `impl`, borrow or lifetime within a type, at any depth.
-fn borrowed(tokens: TokenStream) -> Option<(Span, &'static str)> {
+pub(crate) fn borrowed(tokens: TokenStream) -> Option<(Span, &'static str)> {
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
         match token {
@@ -63,4 +63,95 @@ fn borrowed(tokens: TokenStream) -> Option<(Span, &'static str)> {
         }
     }
     None
+}
+
+/// The types in the angle brackets of a type that is a path; none if there is something else among them.
+pub(crate) fn generic_types(ty: &Type) -> Option<Vec<Type>> {
+    let syn::PathArguments::AngleBracketed(arguments) = &last_segment(ty)?.arguments else { return None };
+    let types = arguments.args.iter().map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty.clone()),
+        _ => None,
+    });
+    types.collect()
+}
+
+/// The type as people write it: `Vec<u32>`, not `Vec < u32 >`.
+pub(crate) fn as_text(ty: &impl ToTokens) -> String {
+    let mut text = String::new();
+    write(ty.to_token_stream(), &mut text);
+    text
+}
+
+fn write(tokens: TokenStream, text: &mut String) {
+    let mut word_before = false;
+    let mut joint = false;
+    for token in tokens {
+        let is_word = matches!(token, TokenTree::Ident(_) | TokenTree::Literal(_));
+        if word_before && is_word {
+            text.push(' ');
+        }
+        match &token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::None => ("", ""),
+                };
+                text.push_str(open);
+                write(group.stream(), text);
+                text.truncate(text.trim_end().len());
+                text.push_str(close);
+            }
+            TokenTree::Punct(punct) => {
+                let character = punct.as_char();
+                match character {
+                    // The end of `->`.
+                    '>' if joint && text.ends_with('-') => {
+                        text.truncate(text.trim_end_matches('-').trim_end().len());
+                        text.push_str(" -> ");
+                    }
+                    ',' | ';' => {
+                        text.push(character);
+                        text.push(' ');
+                    }
+                    '=' | '+' => {
+                        text.push(' ');
+                        text.push(character);
+                        text.push(' ');
+                    }
+                    _ => text.push(character),
+                }
+                joint = punct.spacing() == Spacing::Joint;
+            }
+            other => text.push_str(&other.to_string()),
+        }
+        // Behind a lifetime there is a blank as behind a word, and `>` ends one: `Vec<u8> as Trait`.
+        word_before = is_word || matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '>' && !joint)
+            && !text.ends_with(' ');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_written_as_people_write_them() {
+        for text in [
+            "u32",
+            "Vec<u32>",
+            "std::collections::HashMap<String, Vec<(u8, i64)>>",
+            "&'static str",
+            "[u8; 4]",
+            "()",
+            "Option<Box<dyn Fn(u32) -> u8 + Send>>",
+            "impl Stream<Item = u32>",
+            "<S as Stream>::Item",
+            "r#type::Name",
+        ] {
+            let ty: Type = syn::parse_str(text).unwrap();
+            assert_eq!(as_text(&ty), text);
+        }
+    }
 }

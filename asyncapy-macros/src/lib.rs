@@ -10,6 +10,7 @@ mod field;
 mod handler;
 mod mistakes;
 mod packet;
+mod rpc;
 mod signature;
 mod span;
 mod suggest;
@@ -52,6 +53,12 @@ use syn::{DeriveInput, parse_macro_input};
 #[proc_macro_attribute]
 pub fn handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes a function callable.
+#[proc_macro_attribute]
+pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    rpc::expand(arguments.into(), item.into()).into()
 }
 
 /// Makes a struct or an enum a typed packet: `asyncapy::packet::TypedPacket` tells how.

@@ -10,7 +10,8 @@ pub(crate) fn write(function: &Function, private: &TokenStream) -> TokenStream {
     let Function { name, visibility, cfgs, full_name, .. } = function;
     let description = description::write(function, private);
     let caller = Ident::new("caller", Span::mixed_site());
-    let call = call(function, &Ident::new("call", Span::call_site()), &quote!(#caller: &__C,), &quote!(#caller), private);
+    let of_any = Receiver { generics: quote!(<__C: #private::Caller>), parameter: quote!(#caller: &__C), caller: quote!(#caller) };
+    let call = call(function, &Ident::new("call", Span::call_site()), &of_any, private);
     let title = format!("Calls of `{full_name}`.");
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
@@ -29,14 +30,24 @@ pub(crate) fn write(function: &Function, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// A method called `name` that begins a call: `receiver` stands first among its parameters, `caller` is what calls.
+/// Who calls: what stands first in a stub's method.
+pub(crate) struct Receiver {
+    /// `__C`, where it is the method's own.
+    pub(crate) generics: TokenStream,
+    /// The first parameter.
+    pub(crate) parameter: TokenStream,
+    /// A `&__C`.
+    pub(crate) caller: TokenStream,
+}
+
+/// A method called `name` that begins a call.
 pub(crate) fn call(
     function: &Function,
     name: &Ident,
-    receiver: &TokenStream,
-    caller: &TokenStream,
+    receiver: &Receiver,
     private: &TokenStream,
 ) -> TokenStream {
+    let Receiver { generics, parameter, caller } = receiver;
     let Function { visibility, carried, full_name, .. } = function;
     let (parameters, sent_type, sent) = arguments(function, private);
     let gives = gives(function, &sent_type, private);
@@ -48,13 +59,13 @@ pub(crate) fn call(
         };
         quote!(#[doc = #text])
     });
-    let (generics, bound) = match function.options.remote.is_some() || !receiver.is_empty() {
-        _ => (quote!(<__C: #private::Caller>), quote!(where #sent_type: #private::Sendable<__C>)),
-    };
     quote_spanned! {Span::mixed_site()=>
         #doc
         #(#carried)*
-        #visibility fn #name #generics (#receiver #parameters) -> #gives #bound {
+        #visibility fn #name #generics (#parameter, #parameters) -> #gives
+        where
+            #sent_type: #private::SentBy<__C>,
+        {
             <#gives>::new(#caller, #full_name, #idempotent, #sent)
         }
     }

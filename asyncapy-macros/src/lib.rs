@@ -3,11 +3,18 @@
 //! They are thin: each reads what stands in the source, says what is wrong with it under the very token, and leaves
 //! the work to generic functions of the library. Use them through `asyncapy`, which documents them too.
 
+mod attribute;
+mod extraction;
 mod failure;
+mod field;
 mod handler;
 mod mistakes;
 mod packet;
+mod rpc;
+mod signature;
+mod span;
 mod suggest;
+mod types;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -46,6 +53,12 @@ use syn::{DeriveInput, parse_macro_input};
 #[proc_macro_attribute]
 pub fn handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes a function callable.
+#[proc_macro_attribute]
+pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    rpc::expand(arguments.into(), item.into()).into()
 }
 
 /// Makes a struct or an enum a typed packet: `asyncapy::packet::TypedPacket` tells how.

@@ -24,6 +24,22 @@ pub use crate::handler::{Flow, IntoReply, Reply};
 pub use inventory;
 pub use std::time::Duration;
 
+// Functions that are called, and their stubs.
+pub use crate::rpc::{ArgumentBySerde, Returned, argument, argument_or_else, function, no_others};
+pub use crate::rpc::{
+    Call, CallError, Caller, Named, OpenChannel, OpenItems, SentBy, Status, Streaming, Whole,
+};
+pub use crate::rpc::{Function, FunctionRegistration, Method, Parameter, Place, Returns, Service, Shape};
+pub use futures_core::Stream;
+
+/// The traits that take apart what a function has returned.
+pub mod returned {
+    pub use crate::rpc::{
+        FailWithAll, FailWithCode, FailWithDetails, FailWithMessage, IntoItems, IntoValue, SplitResult,
+        SplitValue,
+    };
+}
+
 use crate::handler::filter::{ApiKey, ByRef, Fields, Filter, Ip};
 use crate::security::ApiKeys;
 

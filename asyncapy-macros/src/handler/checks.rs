@@ -2,13 +2,15 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Ident, Type};
 
-use super::argument::{Argument, last_segment};
+use super::argument::Argument;
 use super::arguments::Arguments;
 use super::fields::{FieldName, Fields, FilterField};
 use super::function::Function;
 use super::pattern::Starts;
-use super::registration::{as_extract, spanned_like};
+use crate::extraction::extract;
 use crate::mistakes::Mistakes;
+use crate::span::spanned_like;
+use crate::types::last_segment;
 
 /// What the macro itself can tell of the fields that the filter lets in and those that the arguments take.
 pub(crate) fn needed_fields(arguments: &Arguments, function: &Function, mistakes: &mut Mistakes) {
@@ -70,8 +72,8 @@ pub(crate) fn write(arguments: &Arguments, function: &Function) -> TokenStream {
 fn one_body<'a>(function: &'a Function, private: &'a TokenStream) -> impl Iterator<Item = TokenStream> + 'a {
     let extractors = || function.arguments.iter().filter(|argument| argument.field.is_none());
     extractors().enumerate().skip(1).map(move |(at, argument)| {
-        let before = extractors().take(at).map(|before| as_extract(before, private));
-        let this = as_extract(argument, private);
+        let before = extractors().take(at).map(|before| extract(&before.ty, private));
+        let this = extract(&argument.ty, private);
         let check = quote! {
             !(#this::BODY && (#(#before::BODY)||*)),
             "another argument already takes the packet's whole body; only one can"

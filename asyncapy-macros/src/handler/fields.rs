@@ -1,10 +1,11 @@
-use proc_macro2::{Span, TokenTree};
+use proc_macro2::Span;
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, Lit, LitStr, Result, Token};
 
 use super::pattern::{self, Starts};
+use crate::attribute::to_next;
 use crate::mistakes::Mistakes;
 
 /// `fields(user = r"\w+", pin, "odd-name" = "x", ..)`.
@@ -124,20 +125,5 @@ impl FilterField {
             }
         }
         Ok(field)
-    }
-}
-
-/// Moves behind the next comma. After something that was read well, all else before the comma is a mistake.
-pub(crate) fn to_next(input: ParseStream<'_>, parsed: bool, mistakes: &mut Mistakes) {
-    if parsed && !input.is_empty() && !input.peek(Token![,]) {
-        mistakes.push(input.error("expected `,`"));
-    }
-    while !input.is_empty() && !input.peek(Token![,]) {
-        if input.parse::<TokenTree>().is_err() {
-            break;
-        }
-    }
-    if input.peek(Token![,]) {
-        mistakes.keep(input.parse::<Token![,]>());
     }
 }

@@ -2,13 +2,19 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{
-    Attribute, Error, Expr, ExprLit, FnArg, Ident, Lit, Meta, Result, ReturnType, Safety, Signature,
-    Visibility,
-};
+use syn::{Attribute, FnArg, Ident, ReturnType, Signature, Visibility};
 
 use super::argument::Argument;
 use crate::mistakes::Mistakes;
+use crate::signature::{Kind, first_paragraph, other_item, qualifiers};
+
+/// What messages call it.
+pub(crate) const KIND: Kind = Kind {
+    attribute: "handler",
+    one: "a handler",
+    argument: "an extractor",
+    types: "what is taken from the packet",
+};
 
 /// The most arguments a handler can have.
 const MOST_ARGUMENTS: usize = 16;
@@ -31,7 +37,7 @@ impl Function {
         let parser = |input: ParseStream<'_>| {
             let attributes = input.call(Attribute::parse_outer)?;
             let visibility: Visibility = input.parse()?;
-            other_item(input)?;
+            other_item(input, &KIND)?;
             let signature: Signature = input.parse()?;
             let body: TokenStream = input.parse()?;
             Ok((attributes, visibility, signature, body))
@@ -45,7 +51,7 @@ impl Function {
     }
 
     fn read(attributes: &[Attribute], signature: &mut Signature, mistakes: &mut Mistakes) -> Option<Self> {
-        let qualified = qualifiers(signature, mistakes);
+        let qualified = qualifiers(signature, &KIND, mistakes);
         let mut arguments = Vec::new();
         let mut method = false;
         for argument in &mut signature.inputs {
@@ -86,75 +92,4 @@ impl Function {
     pub(crate) fn text(&self) -> String {
         self.name.unraw().to_string()
     }
-}
-
-/// Whether the function has nothing before `fn` and behind its name that a handler cannot have.
-fn qualifiers(signature: &Signature, mistakes: &mut Mistakes) -> bool {
-    let before = mistakes.count();
-    if let Some(token) = &signature.constness {
-        mistakes.under(token, "a handler cannot be a `const fn`");
-    }
-    if let Safety::Unsafe(token) = &signature.safety {
-        mistakes.under(token, "a handler cannot be `unsafe`: the server calls it with whatever clients send");
-    }
-    if let Some(abi) = &signature.abi {
-        mistakes.under(abi, "a handler cannot be `extern`");
-    }
-    if let Some(variadic) = &signature.variadic {
-        mistakes.under(variadic, "a handler cannot be variadic");
-    }
-    if !signature.generics.params.is_empty() {
-        mistakes.under(
-            &signature.generics.params,
-            "a handler cannot be generic: its arguments' types say what is taken from the packet",
-        );
-    }
-    mistakes.count() == before
-}
-
-/// An error if what follows is something else than a function.
-fn other_item(input: ParseStream<'_>) -> Result<()> {
-    let ahead = input.fork();
-    let mut first = None;
-    while ahead.peek(Ident::peek_any) || ahead.peek(syn::LitStr) {
-        if ahead.peek(syn::LitStr) {
-            ahead.parse::<syn::LitStr>()?;
-            continue;
-        }
-        let word = ahead.call(Ident::parse_any)?;
-        match word.to_string().as_str() {
-            "fn" => return Ok(()),
-            "const" | "async" | "unsafe" | "extern" => {
-                first.get_or_insert(word);
-            }
-            _ => {
-                first.get_or_insert(word);
-                break;
-            }
-        }
-    }
-    let Some(word) = first else {
-        return Err(input.error("`#[handler]` goes on a function"));
-    };
-    let article = if "aeiou".contains(&word.to_string()[..1]) { "an" } else { "a" };
-    Err(Error::new(
-        word.span(),
-        format!("`#[handler]` goes on a function, `async fn` or `fn`, not on {article} `{word}`"),
-    ))
-}
-
-/// The first paragraph of the documentation, its lines joined.
-fn first_paragraph(attributes: &[Attribute]) -> String {
-    let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
-        Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
-            _ => None,
-        },
-        _ => None,
-    });
-    let text: Vec<String> = lines.collect();
-    let lines = text.iter().flat_map(|text| text.split('\n')).map(str::trim);
-    let paragraph: Vec<&str> =
-        lines.skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty()).collect();
-    paragraph.join(" ")
 }

@@ -1,10 +1,13 @@
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Expr, ReturnType};
 
-use super::argument::{Argument, FieldDefault, PacketField};
+use super::argument::Argument;
 use super::arguments::Arguments;
 use super::function::Function;
+use crate::extraction::{extract, reader};
+use crate::field::{Default, Field};
+use crate::span::{at_name, can_be_named, respan, spanned_like};
 
 /// The one registration that the library collects at link time.
 ///
@@ -54,12 +57,6 @@ pub(crate) fn write(arguments: &Arguments, function: &Function) -> TokenStream {
     }
 }
 
-/// `::core::file!()` and its like, at the name of the function.
-fn at_name(name: &Ident, macro_name: &str) -> TokenStream {
-    let macro_name = Ident::new(macro_name, name.span());
-    quote_spanned!(name.span()=> ::core::#macro_name!())
-}
-
 /// The filters, in the order in which they are cheapest to try.
 fn filters(arguments: &Arguments, private: &TokenStream) -> TokenStream {
     let fields = arguments.fields.iter().map(|fields| {
@@ -106,8 +103,8 @@ fn filters(arguments: &Arguments, private: &TokenStream) -> TokenStream {
 fn requires(function: &Function, private: &TokenStream) -> TokenStream {
     let extractors = function.arguments.iter().filter(|argument| argument.field.is_none());
     let calls = extractors.map(|argument| {
-        let extract = as_extract(argument, private);
-        quote_spanned!(Span::mixed_site()=> #extract::require(__needs);)
+        let extractor = extract(&argument.ty, private);
+        quote_spanned!(Span::mixed_site()=> #extractor::require(__needs);)
     });
     let calls: TokenStream = calls.collect();
     match calls.is_empty() {
@@ -130,8 +127,8 @@ fn build(function: &Function, private: &TokenStream) -> TokenStream {
     let extractions = function.arguments.iter().zip(&values).map(|(argument, value)| {
         let extraction = match &argument.field {
             None => {
-                let extract = as_extract(argument, private);
-                quote_spanned!(site=> #extract::extract(__request))
+                let extractor = extract(&argument.ty, private);
+                quote_spanned!(site=> #extractor::extract(__request))
             }
             Some(field) => take_field(argument, field, private),
         };
@@ -167,74 +164,24 @@ fn build(function: &Function, private: &TokenStream) -> TokenStream {
     }
 }
 
-/// Whether a returned type can stand elsewhere: not if it has an `impl` or a `!` in it.
-fn can_be_named(ty: TokenStream) -> bool {
-    ty.into_iter().all(|token| match token {
-        TokenTree::Ident(ident) => ident != "impl",
-        TokenTree::Punct(punct) => punct.as_char() != '!',
-        TokenTree::Group(group) => can_be_named(group.stream()),
-        TokenTree::Literal(_) => true,
-    })
-}
-
 /// The field of an argument with `#[field]`.
-fn take_field(argument: &Argument, field: &PacketField, private: &TokenStream) -> TokenStream {
+fn take_field(argument: &Argument, field: &Field, private: &TokenStream) -> TokenStream {
     let ty = &argument.ty;
     let name = &field.name;
     let site = Span::mixed_site();
-    // The whole path stands where the type does: there the compiler says that the type cannot be read.
-    let (open, close) = (spanned_like(quote!(<), ty), quote_spanned!(end_of(ty)=> >>));
-    let probe = spanned_like(quote!(#private::Probe<), ty);
-    let reader = |what: &str| {
-        let what = Ident::new(what, end_of(ty));
-        let colons = quote_spanned!(end_of(ty)=> ::);
-        quote!(#open #probe #ty #close #colons #what)
-    };
-    let (read, absent) = (reader("read"), reader("absent"));
+    let (read, absent) = (reader(ty, "read", private), reader(ty, "absent", private));
     let call = match &field.default {
-        FieldDefault::None => {
+        Default::None => {
             quote_spanned!(site=> #private::field(__request, #name, #read, #absent))
         }
-        FieldDefault::Trait => {
+        Default::Trait => {
             let default = spanned_like(quote!(::core::default::Default), ty);
             let default = quote_spanned!(site=> <#ty as #default>::default);
             quote_spanned!(site=> #private::field_or_else(__request, #name, #read, #default))
         }
-        FieldDefault::Expr(expr) => {
+        Default::Expr(expr) => {
             quote_spanned!(site=> #private::field_or_else(__request, #name, #read, || -> #ty { #expr }))
         }
     };
     spanned_like(call, ty)
-}
-
-/// `<Type as Extract>`, so that a type that is no extractor is told at the type.
-pub(crate) fn as_extract(argument: &Argument, private: &TokenStream) -> TokenStream {
-    let ty = &argument.ty;
-    let extract = spanned_like(quote!(#private::Extract), ty);
-    quote!(<#ty as #extract>)
-}
-
-/// `tokens` as if they stood where `place` stands, from its first token to its last.
-pub(crate) fn spanned_like(tokens: TokenStream, place: &impl ToTokens) -> TokenStream {
-    let mut place = place.to_token_stream().into_iter().map(|token| token.span());
-    let Some(start) = place.next() else { return tokens };
-    respan(tokens, start, place.last().unwrap_or(start))
-}
-
-/// Where the last token of `place` stands.
-fn end_of(place: &impl ToTokens) -> Span {
-    place.to_token_stream().into_iter().last().map_or_else(Span::call_site, |token| token.span())
-}
-
-/// `tokens` with one span for the first and another for the others.
-pub(crate) fn respan(tokens: TokenStream, start: Span, end: Span) -> TokenStream {
-    let spans = std::iter::once(start).chain(std::iter::repeat(end));
-    tokens
-        .into_iter()
-        .zip(spans)
-        .map(|(mut token, span): (TokenTree, Span)| {
-            token.set_span(span);
-            token
-        })
-        .collect()
 }

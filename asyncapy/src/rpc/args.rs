@@ -89,6 +89,24 @@ named!(10 0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J);
 named!(11 0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K);
 named!(12 0 A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K 11 L);
 
+/// All arguments at once, in one struct: what the stub of a function that takes `Typed<T>` sends.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole<T>(pub T);
+
+impl<T: Serialize + Send> Arguments for Whole<T> {
+    fn encode(&self, encoding: Encoding, out: &mut BytesMut) -> Result<(), EncodeError> {
+        wire::encode(&self.0, encoding, out)
+    }
+}
+
+/// Arguments, as a stub asks for them: only who calls must be able to write them, not who serves.
+///
+/// The caller's type is in it so that the compiler asks for it no earlier than there is a caller.
+pub trait SentBy<C>: Arguments {}
+
+#[diagnostic::do_not_recommend]
+impl<A: Arguments, C> SentBy<C> for A {}
+
 /// Arguments that were written when the call was made: what a call by name has.
 #[derive(Clone, Debug)]
 pub struct Written {

@@ -1,9 +1,49 @@
 //! Arguments of functions, as the macros' output reads them: by name from a map, by place from a list.
 
+use serde::de::DeserializeOwned;
+
 use crate::error::{Code, Rejection};
 use crate::handler::Request;
-use crate::packet::derived::{Mismatch, missing_field, unknown_field};
+use crate::packet::derived::{Mismatch, Probe, absent_by_serde, missing_field, read_by_serde, unknown_field};
 use crate::wire::Value;
+
+/// A type that an argument can have; it is here for what the compiler says of one that cannot.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of a call",
+    label = "not readable",
+    note = "derive serde's `Deserialize` for what the caller sends; mark what is taken from the connection or the \
+            server with `#[extract]`"
+)]
+pub trait ReadArgument: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> ReadArgument for T {}
+
+/// Arguments of all types that are not read straight from the bytes; see [`Probe`].
+pub trait ArgumentBySerde {
+    /// The argument's type.
+    type Target;
+
+    /// Reads the argument.
+    fn read(value: Value<'_>) -> Result<Self::Target, Mismatch>
+    where
+        Self::Target: ReadArgument,
+    {
+        read_by_serde(value)
+    }
+
+    /// The value of an argument that is not there, if that may be.
+    fn absent() -> Option<Self::Target>
+    where
+        Self::Target: ReadArgument,
+    {
+        absent_by_serde()
+    }
+}
+
+impl<T> ArgumentBySerde for Probe<T> {
+    type Target = T;
+}
 
 /// The argument at `place`, called `name`, or what its type has for one that is not there.
 ///

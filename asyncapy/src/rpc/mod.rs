@@ -34,9 +34,9 @@ pub(crate) mod table;
 
 pub use crate::wire::v3::{Metadata, MetadataValue};
 pub use answer::{Answer, Failed};
-pub use args::{Arguments, Named, Written};
+pub use args::{Arguments, Named, SentBy, Whole, Written};
 #[doc(hidden)]
-pub use argument::{argument, argument_or_else, no_others};
+pub use argument::{ArgumentBySerde, ReadArgument, argument, argument_or_else, no_others};
 #[doc(hidden)]
 pub use body::{Body, Producer};
 pub use call::{Call, OpenChannel, OpenItems};
@@ -50,8 +50,8 @@ pub use peer::Peer;
 pub use private::Place;
 #[doc(hidden)]
 pub use returned::{
-    FailWithAll, FailWithCode, FailWithDetails, FailWithMessage, IntoItems, IntoValue, Returned, SplitResult,
-    SplitValue,
+    FailWithAll, FailWithCode, FailWithDetails, FailWithMessage, IntoItems, IntoValue, Returned, SentToCaller,
+    SplitResult, SplitValue, ToldToCaller,
 };
 pub use status::{CallError, Status};
 pub use streaming::{Iter, Produced, Sink, Streaming};

@@ -1,8 +1,8 @@
 //! From what a function returns to what is written: the macros' output asks these for one concrete type after another.
 //!
 //! The type of a function's value decides: a `Result` is taken apart first, then a `Streaming` gives items and anything
-//! else is a value. Rust picks the method that needs the fewest references, so the special cases stand where they
-//! need none.
+//! else is a value. Called on a reference to references, a method is looked for with all of them first and then with
+//! one less at a time: so the special cases have the most. The last case takes any type, and says what it lacks.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -44,7 +44,7 @@ pub trait SplitResult {
     fn split(&mut self) -> Result<Self::Value, Self::Error>;
 }
 
-impl<T, E> SplitResult for Returned<Result<T, E>> {
+impl<T, E> SplitResult for &mut Returned<Result<T, E>> {
     type Value = T;
     type Error = E;
 
@@ -62,13 +62,24 @@ pub trait SplitValue {
     fn split(&mut self) -> Result<Self::Value, Infallible>;
 }
 
-impl<T> SplitValue for &mut Returned<T> {
+impl<T> SplitValue for Returned<T> {
     type Value = T;
 
     fn split(&mut self) -> Result<T, Infallible> {
         Ok(self.take())
     }
 }
+
+/// What can be sent to a caller; it is here for what the compiler says of what cannot.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent to the caller",
+    label = "not serializable",
+    note = "derive serde's `Serialize` for it"
+)]
+pub trait SentToCaller: Serialize + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + Send + 'static> SentToCaller for T {}
 
 /// `Streaming<S>` gives items.
 pub trait IntoItems {
@@ -78,14 +89,16 @@ pub trait IntoItems {
     /// The items; `map` takes one apart.
     fn body<T, M>(&mut self, map: M) -> Items<Self::Stream, M>
     where
+        T: SentToCaller,
         M: FnMut(<Self::Stream as Stream>::Item) -> Result<T, Failed>;
 }
 
-impl<S: Stream> IntoItems for Returned<Streaming<S>> {
+impl<S: Stream> IntoItems for &mut Returned<Streaming<S>> {
     type Stream = S;
 
     fn body<T, M>(&mut self, map: M) -> Items<S, M>
     where
+        T: SentToCaller,
         M: FnMut(S::Item) -> Result<T, Failed>,
     {
         Items::new(self.take().into_inner(), map)
@@ -100,18 +113,16 @@ pub trait IntoValue {
     /// The value; there are no items to be mapped.
     fn body<T, M>(&mut self, map: M) -> Value<Self::Value>
     where
+        Self::Value: SentToCaller,
         M: FnMut(Infallible) -> Result<T, Failed>;
 }
 
-#[diagnostic::do_not_recommend]
-impl<V> IntoValue for &mut Returned<V>
-where
-    V: Serialize + Send + 'static,
-{
+impl<V> IntoValue for Returned<V> {
     type Value = V;
 
     fn body<T, M>(&mut self, _: M) -> Value<V>
     where
+        V: SentToCaller,
         M: FnMut(Infallible) -> Result<T, Failed>,
     {
         Value(self.take())
@@ -124,7 +135,7 @@ pub trait FailWithAll {
     fn failed(&mut self) -> Failed;
 }
 
-impl<E: Failure + Serialize + Send + 'static> FailWithAll for Returned<E> {
+impl<E: Failure + Serialize + Send + 'static> FailWithAll for &mut &mut &mut Returned<E> {
     fn failed(&mut self) -> Failed {
         let error = self.take();
         Failed::of(&error).with_details(error)
@@ -137,7 +148,7 @@ pub trait FailWithCode {
     fn failed(&mut self) -> Failed;
 }
 
-impl<E: Failure> FailWithCode for &mut Returned<E> {
+impl<E: Failure> FailWithCode for &mut &mut Returned<E> {
     fn failed(&mut self) -> Failed {
         Failed::of(&self.take())
     }
@@ -149,25 +160,43 @@ pub trait FailWithMessage {
     fn failed(&mut self) -> Failed;
 }
 
-impl<E: Display + Serialize + Send + 'static> FailWithMessage for &mut &mut Returned<E> {
+impl<E: Display + Serialize + Send + 'static> FailWithMessage for &mut Returned<E> {
     fn failed(&mut self) -> Failed {
         let error = self.take();
         Failed::plain(Some(error.to_string())).with_details(error)
     }
 }
 
-/// An error that serde can write.
+/// What can be told to a caller as an error; it is here for what the compiler says of what cannot.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be told to the caller",
-    note = "derive serde's `Serialize` for the error, or `#[derive(Failure)]`"
+    label = "neither serializable nor a failure",
+    note = "derive serde's `Serialize` for the error, and the caller gets it back; or `#[derive(Failure)]`, and it gets \
+            a code and a message"
 )]
+pub trait ToldToCaller: Serialize + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Serialize + Send + 'static> ToldToCaller for E {}
+
+/// An error that serde can write.
 pub trait FailWithDetails {
+    /// Its type.
+    type Error;
+
     /// What is told.
-    fn failed(&mut self) -> Failed;
+    fn failed(&mut self) -> Failed
+    where
+        Self::Error: ToldToCaller;
 }
 
-impl<E: Serialize + Send + 'static> FailWithDetails for &mut &mut &mut Returned<E> {
-    fn failed(&mut self) -> Failed {
+impl<E> FailWithDetails for Returned<E> {
+    type Error = E;
+
+    fn failed(&mut self) -> Failed
+    where
+        E: ToldToCaller,
+    {
         Failed::plain(None).with_details(self.take())
     }
 }
@@ -176,10 +205,7 @@ impl<E: Serialize + Send + 'static> FailWithDetails for &mut &mut &mut Returned<
 impl Returned<Infallible> {
     /// Never called.
     pub fn failed(&mut self) -> Failed {
-        match self.0.take() {
-            Some(never) => match never {},
-            None => unreachable!("there is no error"),
-        }
+        match self.take() {}
     }
 }
 
@@ -190,6 +216,13 @@ mod tests {
 
     fn is_items<S, M>(_: &Items<S, M>) -> bool {
         true
+    }
+
+    /// An error as it would be told.
+    macro_rules! told {
+        ($error:expr) => {
+            format!("{:?}", (&mut &mut &mut &mut Returned::new($error)).failed())
+        };
     }
 
     #[test]
@@ -204,11 +237,8 @@ mod tests {
         let mut items = Returned::new(Streaming::iter([1, 2]));
         assert!(is_items(&(&mut &mut items).body(|item| Ok(item))));
 
-        let mut code = Returned::new(Code::Overloaded);
-        assert_eq!(format!("{:?}", (&mut &mut &mut &mut code).failed()), "Failed(Overloaded)");
-        let mut text = Returned::new("no");
-        assert!(format!("{:?}", (&mut &mut &mut &mut text).failed()).contains("HandlerFailed"));
-        let mut list = Returned::new(vec![1]);
-        assert!(format!("{:?}", (&mut &mut &mut &mut list).failed()).contains("HandlerFailed"));
+        assert_eq!(told!(Code::Overloaded), "Failed(Overloaded)");
+        assert!(told!("no").contains("HandlerFailed"));
+        assert!(told!(vec![1]).contains("HandlerFailed"));
     }
 }

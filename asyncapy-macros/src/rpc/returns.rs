@@ -1,0 +1,135 @@
+use quote::ToTokens;
+use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound, parse_quote};
+
+use crate::mistakes::Mistakes;
+use crate::span::can_be_named;
+use crate::types::{borrowed, generic_types, last_segment};
+
+/// What a function gives, as far as its return type's tokens tell.
+pub(crate) struct Returns {
+    /// The return type as it is written.
+    pub(crate) written: Type,
+    pub(crate) value: Value,
+    pub(crate) error: Error,
+}
+
+/// What is good.
+pub(crate) enum Value {
+    One(Type),
+    /// `Streaming<..>`; the type of an item where it can be told, and else of the stream.
+    Items { item: Option<Type>, stream: Type },
+}
+
+/// What is not.
+pub(crate) enum Error {
+    /// The return type is no `Result`.
+    None,
+    /// The `Result` does not name it, or it is one of the library's own: the caller gets a `Status`.
+    Status(Option<Type>),
+    /// The caller gets it back.
+    Own(Type),
+}
+
+/// Errors of the library that cannot be read back: the caller gets them as a `Status`, which says as much.
+const TOLD_AS_STATUS: &[&str] = &["Status", "Code", "Rejection", "Error", "Infallible"];
+
+impl Returns {
+    /// Reads a return type; `item` is what the attribute says of a stream's items.
+    pub(crate) fn parse(output: &ReturnType, item: Option<&Type>, mistakes: &mut Mistakes) -> Option<Self> {
+        let before = mistakes.count();
+        let written: Type = match output {
+            ReturnType::Default => parse_quote!(()),
+            ReturnType::Type(_, ty) => (**ty).clone(),
+        };
+        let (good, error) = split_result(&written);
+        let streamed = streamed(&good);
+        let value = match streamed {
+            Some(stream) => Value::Items { item: item.cloned().or_else(|| item_of(&stream, mistakes)), stream },
+            None => Value::One(good),
+        };
+        if let (Some(item), Value::One(_)) = (item, &value) {
+            mistakes.under(item, "`item` is for streams: this function returns no `Streaming<..>`");
+        }
+        if let Value::One(ty) = &value {
+            nameable(ty, mistakes);
+        }
+        if let Error::Own(ty) | Error::Status(Some(ty)) = &error {
+            nameable(ty, mistakes);
+        }
+        (mistakes.count() == before).then_some(Self { written, value, error })
+    }
+}
+
+/// `T` and `E` of a `Result<T, E>`.
+fn split_result(ty: &Type) -> (Type, Error) {
+    let types = generic_types(ty).filter(|_| last_segment(ty).is_some_and(|segment| segment.ident == "Result"));
+    match types.as_deref() {
+        Some([good]) => (good.clone(), Error::Status(None)),
+        Some([good, error]) => {
+            let name = last_segment(error).map(|segment| segment.ident.to_string()).unwrap_or_default();
+            let error = match TOLD_AS_STATUS.contains(&name.as_str()) {
+                true => Error::Status(Some(error.clone())),
+                false => Error::Own(error.clone()),
+            };
+            (good.clone(), error)
+        }
+        _ => (ty.clone(), Error::None),
+    }
+}
+
+/// `S` of a `Streaming<S>`.
+fn streamed(ty: &Type) -> Option<Type> {
+    last_segment(ty).filter(|segment| segment.ident == "Streaming")?;
+    match generic_types(ty)?.as_slice() {
+        [stream] => Some(stream.clone()),
+        _ => None,
+    }
+}
+
+/// `T` of an `impl Stream<Item = T>`; of `Item = Result<T, E>` what is good.
+fn item_of(stream: &Type, mistakes: &mut Mistakes) -> Option<Type> {
+    let Type::ImplTrait(stream) = stream else { return None };
+    let item = stream.bounds.iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else { return None };
+        let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments else {
+            return None;
+        };
+        arguments.args.iter().find_map(|argument| match argument {
+            GenericArgument::AssocType(ty) if ty.ident == "Item" => Some(ty.ty.clone()),
+            _ => None,
+        })
+    });
+    let Some(item) = item else {
+        mistakes.under(stream, "what the stream gives must be told: `impl Stream<Item = u32>`");
+        return None;
+    };
+    let (good, _) = split_result(&item);
+    nameable(&good, mistakes);
+    Some(good)
+}
+
+/// Refuses what a caller could not name or could not have: it is read anew from bytes.
+fn nameable(ty: &Type, mistakes: &mut Mistakes) {
+    match borrowed(ty.to_token_stream()) {
+        Some((span, "impl")) => {
+            mistakes.at(span, "the caller must be able to name what it gets: write the type itself");
+        }
+        Some((span, _)) => {
+            mistakes.at(span, "the caller gets a value of its own: return what is owned instead of what borrows");
+        }
+        None if !can_be_named(ty.to_token_stream()) => {
+            mistakes.under(ty, "a function that never returns has no result for its caller");
+        }
+        None => {}
+    }
+}
+
+/// The type that a caller gets where a function gives `ty`.
+pub(crate) fn received(ty: &Type) -> Type {
+    if let Type::Reference(reference) = ty
+        && last_segment(&reference.elem).is_some_and(|segment| segment.ident == "str")
+    {
+        return parse_quote!(::std::string::String);
+    }
+    ty.clone()
+}

@@ -36,7 +36,9 @@ impl Raw {
     /// If that fails.
     pub async fn connect_from(server: &Running, own: &str) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
-        socket.bind(SocketAddr::new(own.parse().expect("an address"), 0)).expect("an address of this machine");
+        socket
+            .bind(SocketAddr::new(own.parse().expect("an address"), 0))
+            .expect("an address of this machine");
         let address = server.local_addr().expect("the server listens on TCP");
         Self::over(in_time("connect", socket.connect(address)).await.expect("connect"))
     }

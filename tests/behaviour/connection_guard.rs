@@ -41,7 +41,8 @@ async fn the_first_that_refuses_decides_and_the_client_reads_why() {
     first.ask(r#"{"a": 1}"#).await;
     for _ in 0..3 {
         let mut second = Raw::connect(&server).await;
-        let told = br#"{"status": "failure", "error": "ERR_ONE_AT_A_TIME", "message": "there is somebody else"}"#;
+        let told =
+            br#"{"status": "failure", "error": "ERR_ONE_AT_A_TIME", "message": "there is somebody else"}"#;
         second.expect(JSON, told).await;
         second.expect_orderly_end().await;
     }

@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::lifecycle::Ended;
 use super::listener::{Incoming, Listener};
 use super::shared::{Counters, Shared};
 use crate::error::Code;
-use crate::handler::session::Core;
+use crate::handler::session::{Core, Phase};
 use crate::handler::{Address, Session};
 use crate::mux::Io;
 #[cfg(feature = "tls")]
@@ -158,7 +159,18 @@ async fn attend(connection: Connection, core: Arc<Core>, place: &mut Admitted, s
     let mut passed = 0;
     let decided = unless_stopping(shared, hooks.connect(&session, time, &mut passed)).await;
     let ended = match decided {
-        Ok(()) => Ended::from(connection.serve().await),
+        Ok(()) => {
+            let mut served = pin!(connection.serve());
+            let end = tokio::select! {
+                biased;
+                end = &mut served => end,
+                () = hooks.until_cut() => {
+                    session.client().core().advance(Phase::Cut);
+                    served.await
+                }
+            };
+            Ended::from(end)
+        }
         Err(refusal) => {
             shared.sessions.leave(session.client().core());
             turn_away(connection, &refusal, place, shared).await;

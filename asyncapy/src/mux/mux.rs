@@ -209,7 +209,8 @@ impl Mux {
     pub(crate) fn finish(&self, key: Key) {
         self.with(|state, woken| {
             let Some(entry) = state.entry(key) else { return };
-            if !std::mem::replace(&mut entry.ended, true) {
+            // The side that accepts a stream ends it by its result: its function has to return.
+            if !std::mem::replace(&mut entry.ended, true) && state.is_ours(key.id) {
                 self.framing.encode_end(&mut state.out, key.id);
                 woken.extend(state.call_driver(true));
             }

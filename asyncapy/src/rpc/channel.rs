@@ -89,7 +89,8 @@ impl<In, Out> Channel<In, Out> {
         Self { receiver, sender: Sender { handle, encoding, items: PhantomData } }
     }
 
-    /// Says that nothing more will be sent; receiving goes on.
+    /// Says that nothing more will be sent; receiving goes on. In a function it only keeps this side from sending: its
+    /// caller learns of it when the function returns.
     pub fn finish(&self) {
         self.sender.finish();
     }

@@ -205,7 +205,10 @@ impl<E> FailWithDetails for Returned<E> {
 impl Returned<Infallible> {
     /// Never called.
     pub fn failed(&mut self) -> Failed {
-        match self.take() {}
+        match self.0.take() {
+            Some(never) => match never {},
+            None => unreachable!("there is no error"),
+        }
     }
 }
 

@@ -192,7 +192,7 @@ mod tests {
             sink.send(9).await;
         });
         assert_eq!(all(sent).await, [0, 1, 2, 9]);
-        assert_eq!(all(Streaming::produce(async |_: Sink<u32>| {})).await, []);
+        assert!(all(Streaming::produce(async |_: Sink<u32>| {})).await.is_empty());
         assert_eq!(all(Streaming::iter(0..3)).await, [0, 1, 2]);
     }
 }

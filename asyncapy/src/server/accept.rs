@@ -185,7 +185,7 @@ async fn attend(connection: Connection, core: Arc<Core>, place: &mut Admitted, s
 
 async fn ask_guards(
     address: Address,
-    shaken: &Shaken,
+    #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "only TLS shows an identity"))] shaken: &Shaken,
     endpoint: Option<Arc<Endpoint>>,
     shared: &Shared,
     place: &Admitted,

@@ -9,6 +9,7 @@
 //! 7. [The command line](command_line)
 //! 8. [Migrating from AsyncAPY](migrating)
 //! 9. [Protocol V2](protocol_v2)
+//! 10. [Protocol V3](protocol_v3)
 
 #[doc = include_str!("../docs/clients-and-tests.md")]
 pub mod clients_and_tests {}
@@ -26,5 +27,7 @@ pub mod middleware {}
 pub mod migrating {}
 #[doc = include_str!("../docs/protocol-v2.md")]
 pub mod protocol_v2 {}
+#[doc = include_str!("../docs/protocol-v3.md")]
+pub mod protocol_v3 {}
 #[doc = include_str!("../docs/sessions-and-limits.md")]
 pub mod sessions_and_limits {}

@@ -27,6 +27,7 @@ mod listeners;
 mod logging;
 mod malformed;
 mod python_client;
+mod python_client_v3;
 mod rate_limit;
 mod replies;
 mod sessions;

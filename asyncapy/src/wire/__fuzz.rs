@@ -5,6 +5,8 @@ use serde_json::Value as Tree;
 
 use super::*;
 
+pub use super::v3::fuzz::{frame_v3, metadata, payload_v3};
+
 /// Cuts arbitrary bytes into frames, whole and byte by byte: both must tell the same.
 pub fn frame(data: &[u8]) {
     let [settings, input @ ..] = data else { return };
@@ -52,6 +54,12 @@ pub fn json_index(data: &[u8]) {
     let mut index = Index::default();
     let built = index.build(data, Encoding::Json, &limits);
     let tree = serde_json::from_slice::<Tree>(data);
+    let value = check_value(data, Encoding::Json, &limits);
+    match (&value, &tree) {
+        (Ok(()), Err(error)) => assert!(error.to_string().starts_with("number out of range"), "{error}"),
+        (value, tree) => assert_eq!(value.is_ok(), tree.is_ok(), "{value:?} {tree:?}"),
+    }
+    payload_v3(data, Encoding::Json);
     match (&built, &tree) {
         (Ok(()), Ok(tree)) => {
             assert!(tree.is_object());
@@ -73,7 +81,10 @@ pub fn msgpack_index(data: &[u8]) {
     let mut index = Index::default();
     let built = index.build(data, Encoding::ZiProto, &limits);
     let mut rest = data;
-    let accepted = reference_value(&mut rest, 127).is_some_and(|map| map) && rest.is_empty();
+    let value = reference_value(&mut rest, 127).filter(|_| rest.is_empty());
+    assert_eq!(check_value(data, Encoding::ZiProto, &limits).is_ok(), value.is_some());
+    payload_v3(data, Encoding::ZiProto);
+    let accepted = value.is_some_and(|map| map);
     assert_eq!(built.is_ok(), accepted, "{built:?}");
     if built.is_ok() {
         let view = View::new(data, Encoding::ZiProto, &index);

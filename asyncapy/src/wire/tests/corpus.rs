@@ -20,6 +20,16 @@ fn frame() {
 }
 
 #[test]
+fn frame_v3() {
+    replay("frame_v3", __fuzz::frame_v3);
+}
+
+#[test]
+fn metadata() {
+    replay("metadata", __fuzz::metadata);
+}
+
+#[test]
 fn json_index() {
     replay("json_index", __fuzz::json_index);
 }

@@ -1,10 +1,14 @@
 //! What holds for the layer as a whole.
 
 mod corpus;
+mod frames_v3;
 mod limits;
 mod payloads;
 mod properties;
+mod properties_v3;
 mod serde_types;
+mod values;
+mod vectors_v3;
 
 use bytes::BytesMut;
 

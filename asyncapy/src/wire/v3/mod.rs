@@ -11,6 +11,8 @@
 mod control;
 mod error;
 mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod goaway;
 mod hello;
 mod kind;

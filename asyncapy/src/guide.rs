@@ -6,6 +6,9 @@
 //! 4. [Middleware](middleware)
 //! 5. [Errors](errors)
 //! 6. [Clients and tests](clients_and_tests)
+//! 4. [Errors](errors)
+//! 5. [Clients and tests](clients_and_tests)
+//! 6. [Processors](processors)
 //! 7. [The command line](command_line)
 //! 8. [Migrating from AsyncAPY](migrating)
 //! 9. [Protocol V2](protocol_v2)
@@ -24,6 +27,8 @@ pub mod getting_started {}
 pub mod middleware {}
 #[doc = include_str!("../docs/migrating.md")]
 pub mod migrating {}
+#[doc = include_str!("../docs/processors.md")]
+pub mod processors {}
 #[doc = include_str!("../docs/protocol-v2.md")]
 pub mod protocol_v2 {}
 #[doc = include_str!("../docs/sessions-and-limits.md")]

@@ -122,7 +122,7 @@ impl InboundPipeline {
     }
 
     #[cfg(not(feature = "sealed"))]
-    fn unseal(&mut self, flags: Flags, _: &[u8], _: &mut BytesMut) -> Result<(), ProcessorError> {
+    fn unseal(&self, flags: Flags, _: &[u8], _: &mut BytesMut) -> Result<(), ProcessorError> {
         match flags.has(Flags::SEALED) {
             true => Err(ProcessorError::new(Code::SealInvalid, "a payload does not open")),
             false => Ok(()),

@@ -273,6 +273,7 @@ mod compressed {
 #[cfg(feature = "sealed")]
 mod sealed {
     use super::*;
+    use crate::wire::v3::Hello;
 
     #[test]
     fn nothing_passes_before_there_are_keys() {
@@ -294,6 +295,55 @@ mod sealed {
         outbound.outbound(&framing, &mut out, 0).unwrap();
         assert_eq!(out, ping);
         assert_eq!(received(&mut inbound, &framing, &out), Ok(None));
+    }
+
+    /// A connection from its HELLOs on; what the accepting side makes of the first frame. `tamper` sits on the line.
+    fn greeted(tamper: impl Fn(&mut Hello)) -> Result<Option<BytesMut>, ProcessorError> {
+        let framing = Framing::default();
+        let version = framing.header_size().bytes();
+        let json = Encoding::Json;
+        let said = |frame: &[u8]| {
+            Hello::read(&frame[decoded(&framing, frame).payload], json)
+                .map(|hello| (hello.seal.unwrap(), frame.to_vec()))
+        };
+        let key = SealKey::generate("k").unwrap();
+        let keys = SealKeys::new([key.clone()]).unwrap();
+        let pipeline = Pipeline::new().sealed();
+
+        let connecting = Handshake::connecting(&key).unwrap();
+        let identity = Some("ann".to_owned());
+        let mut hello = Hello { identity, seal: Some(connecting.offer()), ..Hello::default() };
+        let mut ours = BytesMut::new();
+        framing.encode_hello(&mut ours, json, &hello).unwrap();
+        tamper(&mut hello);
+        let mut arrived = BytesMut::new();
+        framing.encode_hello(&mut arrived, json, &hello).unwrap();
+
+        let (offer, arrived) = said(&arrived).unwrap();
+        let accepting = keys.accept(&offer.key)?;
+        let mut theirs = BytesMut::new();
+        let hello = Hello { seal: Some(accepting.offer()), ..Hello::default() };
+        framing.encode_hello(&mut theirs, json, &hello).unwrap();
+        let sealer = accepting.finish(&offer.salt.parse()?, [&arrived[version..], &theirs[version..]])?;
+        let (_, mut inbound) = pipeline.connect(LIMIT);
+        inbound.open(sealer.open);
+
+        let (offer, theirs) = said(&theirs).unwrap();
+        let sealer = connecting.finish(&offer.salt.parse()?, [&ours[version..], &theirs[version..]])?;
+        let (mut outbound, _) = pipeline.connect(LIMIT);
+        outbound.seal(sealer.seal);
+        received(&mut inbound, &framing, &sent(&mut outbound, b"hello"))
+    }
+
+    #[test]
+    fn the_hellos_agree_on_keys_and_are_bound_to_them() {
+        assert_eq!(greeted(|_| {}).unwrap().unwrap(), &b"hello"[..]);
+        let code = |tamper: fn(&mut Hello)| greeted(tamper).unwrap_err().code().clone();
+        assert_eq!(code(|hello| hello.identity = Some("eve".into())), Code::SealInvalid);
+        assert_eq!(code(|hello| hello.limits.streams = Some(1)), Code::SealInvalid);
+        assert_eq!(code(|hello| hello.seal.as_mut().unwrap().key.push('x')), Code::SealInvalid);
+        assert_eq!(code(|hello| hello.seal.as_mut().unwrap().salt.push('0')), Code::SealInvalid);
+        assert_eq!(code(|hello| hello.seal.as_mut().unwrap().salt = "0".repeat(64)), Code::SealInvalid);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::schedule::{Schedule, Side};
 use super::{Opening, SealError, SealKey, Sealing, hex};
+use crate::wire::v3::SealOffer;
 
 /// The 32 random bytes that one side adds to the keys of one connection. It is no secret; HELLO carries it as text, in 64
 /// lowercase hexadecimal digits.
@@ -104,14 +105,14 @@ impl Handshake {
         Ok(Self { side, key, salt: SealSalt::draw()?, retired })
     }
 
-    /// The key's id: `seal.key` of the HELLO.
-    pub fn id(&self) -> &str {
-        self.key.id()
-    }
-
-    /// This side's salt: `seal.salt` of its HELLO.
+    /// This side's salt.
     pub fn salt(&self) -> &SealSalt {
         &self.salt
+    }
+
+    /// What this side's HELLO says of it.
+    pub fn offer(&self) -> SealOffer {
+        SealOffer { key: self.key.id().to_owned(), salt: self.salt.to_string() }
     }
 
     /// Both directions, once the other side's salt is known. `hellos` are the two HELLO frames as they stand on the

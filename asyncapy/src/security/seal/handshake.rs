@@ -57,7 +57,7 @@ impl fmt::Debug for SealSalt {
 /// let keys = SealKeys::new([key.clone()])?;
 ///
 /// let connecting = Handshake::connecting(&key)?;
-/// let accepting = keys.accept(connecting.id())?;
+/// let accepting = keys.accept(&connecting.offer().key)?;
 /// let (ours, theirs) = (*connecting.salt(), *accepting.salt());
 /// let hellos: [&[u8]; 2] = [b"HELLO of the client", b"HELLO of the server"];
 /// let mut client = connecting.finish(&theirs, hellos)?;

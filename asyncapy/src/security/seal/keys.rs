@@ -19,7 +19,7 @@ use super::{Handshake, SealError, SealKey, SealKeyError};
 /// use asyncapy::security::{SealKey, SealKeys};
 ///
 /// let keys: SealKeys = "
-///     # one line a key: its id, its secret
+///     ## one line a key: its id, its secret
 ///     2025 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
 /// ".parse()?;
 /// keys.add(SealKey::generate("2026")?)?;

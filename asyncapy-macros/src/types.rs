@@ -127,8 +127,9 @@ fn write(tokens: TokenStream, text: &mut String) {
             other => text.push_str(&other.to_string()),
         }
         // Behind a lifetime there is a blank as behind a word, and `>` ends one: `Vec<u8> as Trait`.
-        word_before = is_word || matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '>' && !joint)
-            && !text.ends_with(' ');
+        word_before = is_word
+            || matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '>' && !joint)
+                && !text.ends_with(' ');
     }
 }
 

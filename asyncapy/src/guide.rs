@@ -4,14 +4,12 @@
 //! 2. [Filters and groups](filters_and_groups)
 //! 3. [Sessions and limits](sessions_and_limits)
 //! 4. [Middleware](middleware)
-//! 5. [Errors](errors)
-//! 6. [Clients and tests](clients_and_tests)
-//! 4. [Errors](errors)
-//! 5. [Clients and tests](clients_and_tests)
-//! 6. [Processors](processors)
-//! 7. [The command line](command_line)
-//! 8. [Migrating from AsyncAPY](migrating)
-//! 9. [Protocol V2](protocol_v2)
+//! 5. [Processors](processors)
+//! 6. [Errors](errors)
+//! 7. [Clients and tests](clients_and_tests)
+//! 8. [The command line](command_line)
+//! 9. [Migrating from AsyncAPY](migrating)
+//! 10. [Protocol V2](protocol_v2)
 
 #[doc = include_str!("../docs/clients-and-tests.md")]
 pub mod clients_and_tests {}

@@ -83,7 +83,9 @@ impl Attributes {
     fn role(&self, argument: &PatType, ty: &Type, mistakes: &mut Mistakes) -> Option<Role> {
         let segment = last_segment(ty).map(|segment| segment.ident.to_string()).unwrap_or_default();
         let by_type = EXTRACTORS.contains(&segment.as_str());
-        if let (Some(extract), Some(other)) = (&self.extract, self.argument.as_ref().or(self.default.as_ref())) {
+        if let (Some(extract), Some(other)) =
+            (&self.extract, self.argument.as_ref().or(self.default.as_ref()))
+        {
             let word = other.path().get_ident().map(Ident::to_string).unwrap_or_default();
             mistakes.under(extract, format!("what is extracted is not sent: `#[{word}]` says otherwise"));
             return None;

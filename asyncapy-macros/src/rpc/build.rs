@@ -57,9 +57,8 @@ pub(crate) fn write(function: &Function, callee: &Callee, private: &TokenStream)
             use #private::ArgumentBySerde as _;
         }
     });
-    let share = matches!(callee, Callee::Method(_)).then(|| {
-        quote_spanned!(site=> let __service = ::std::sync::Arc::clone(&__service);)
-    });
+    let share = matches!(callee, Callee::Method(_))
+        .then(|| quote_spanned!(site=> let __service = ::std::sync::Arc::clone(&__service);));
     let future = future(function, callee, &values, private);
     let output = Ident::new("_", function.span());
     quote_spanned! {site=>

@@ -82,7 +82,8 @@ impl Function {
         }
         if let Some(seventeenth) = signature.inputs.iter().nth(MOST_ARGUMENTS) {
             let count = signature.inputs.len();
-            let message = format!("a called function has {MOST_ARGUMENTS} arguments at most, this one {count}");
+            let message =
+                format!("a called function has {MOST_ARGUMENTS} arguments at most, this one {count}");
             mistakes.under(seventeenth, message);
         }
         let returns = Returns::parse(&signature.output, options.item.as_ref(), mistakes);
@@ -122,7 +123,8 @@ impl Function {
             );
             mistakes.at(field.span, message);
         }
-        let of_role = |role: fn(&Role) -> bool| self.arguments.iter().filter(move |argument| role(&argument.role));
+        let of_role =
+            |role: fn(&Role) -> bool| self.arguments.iter().filter(move |argument| role(&argument.role));
         let channels = || of_role(|role| matches!(role, Role::Channel { .. }));
         for second in channels().skip(1) {
             mistakes.under(&second.ty, "a call has one channel: its items would not know which is theirs");
@@ -134,10 +136,14 @@ impl Function {
         let mut wholes = of_role(|role| matches!(role, Role::Whole { .. }));
         if let Some(whole) = wholes.next() {
             if !sent.is_empty() {
-                mistakes.under(&whole.ty, "`Typed` takes all arguments of the call: there can be none beside it");
+                mistakes
+                    .under(&whole.ty, "`Typed` takes all arguments of the call: there can be none beside it");
             }
             for second in wholes {
-                mistakes.under(&second.ty, "another argument already takes all that the caller sends; only one can");
+                mistakes.under(
+                    &second.ty,
+                    "another argument already takes all that the caller sends; only one can",
+                );
             }
         }
     }

@@ -35,7 +35,8 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         let body: TokenStream = input.parse()?;
         Ok((attributes, visibility, signature, body))
     };
-    let Some((attributes, visibility, mut signature, body)) = mistakes.keep(parser.parse2(item.clone())) else {
+    let Some((attributes, visibility, mut signature, body)) = mistakes.keep(parser.parse2(item.clone()))
+    else {
         let errors = mistakes.into_compile_errors();
         return quote!(#item #errors);
     };

@@ -126,8 +126,10 @@ impl Options {
             None => name,
         };
         if full.len() > LONGEST_NAME {
-            let message =
-                format!("`{full}` has {} bytes: a name has {LONGEST_NAME} at most, with its group", full.len());
+            let message = format!(
+                "`{full}` has {} bytes: a name has {LONGEST_NAME} at most, with its group",
+                full.len()
+            );
             mistakes.at(self.name.as_ref().map_or(span, LitStr::span), message);
         }
         full
@@ -138,7 +140,9 @@ impl Options {
 fn item(key: &Ident, input: ParseStream<'_>) -> Result<Type> {
     if input.peek2(LitStr) {
         let literal: LitStr = value(key, input, "item = \"u32\"")?;
-        return literal.parse().map_err(|_| Error::new(literal.span(), "expected a type, such as `item = \"u32\"`"));
+        return literal
+            .parse()
+            .map_err(|_| Error::new(literal.span(), "expected a type, such as `item = \"u32\"`"));
     }
     value(key, input, "item = \"u32\"")
 }
@@ -159,7 +163,8 @@ fn places(key: &Ident, input: ParseStream<'_>, mistakes: &mut Mistakes) -> Resul
         places.extend(place);
     }
     if places.is_empty() && clean {
-        let message = format!("no place is named, so that nobody could call it; name one, such as `{EXAMPLE}`");
+        let message =
+            format!("no place is named, so that nobody could call it; name one, such as `{EXAMPLE}`");
         return Err(Error::new(key.span(), message));
     }
     Ok(places)
@@ -179,7 +184,9 @@ impl Place {
             ("loopback", _) => Ok(Place::Loopback),
             ("unix", _) => Ok(Place::Unix),
             (_, Some(name)) if !name.is_empty() => Ok(Place::Identity(name.to_owned())),
-            (_, Some(_)) => Err(Error::new(literal.span(), "`identity:` needs a name, such as `\"identity:admin\"`")),
+            (_, Some(_)) => {
+                Err(Error::new(literal.span(), "`identity:` needs a name, such as `\"identity:admin\"`"))
+            }
             (other, None) => {
                 let hint = crate::suggest::hint(other, &["loopback", "unix", "identity:NAME"]);
                 Err(Error::new(literal.span(), format!("unknown place `{other}`; {hint}")))

@@ -17,7 +17,10 @@ pub(crate) struct Returns {
 pub(crate) enum Value {
     One(Type),
     /// `Streaming<..>`; the type of an item where it can be told, and else of the stream.
-    Items { item: Option<Type>, stream: Type },
+    Items {
+        item: Option<Type>,
+        stream: Type,
+    },
 }
 
 /// What is not.
@@ -44,7 +47,9 @@ impl Returns {
         let (good, error) = split_result(&written);
         let streamed = streamed(&good);
         let value = match streamed {
-            Some(stream) => Value::Items { item: item.cloned().or_else(|| item_of(&stream, mistakes)), stream },
+            Some(stream) => {
+                Value::Items { item: item.cloned().or_else(|| item_of(&stream, mistakes)), stream }
+            }
             None => Value::One(good),
         };
         if let (Some(item), Value::One(_)) = (item, &value) {
@@ -62,7 +67,8 @@ impl Returns {
 
 /// `T` and `E` of a `Result<T, E>`.
 fn split_result(ty: &Type) -> (Type, Error) {
-    let types = generic_types(ty).filter(|_| last_segment(ty).is_some_and(|segment| segment.ident == "Result"));
+    let types =
+        generic_types(ty).filter(|_| last_segment(ty).is_some_and(|segment| segment.ident == "Result"));
     match types.as_deref() {
         Some([good]) => (good.clone(), Error::Status(None)),
         Some([good, error]) => {
@@ -115,7 +121,8 @@ fn nameable(ty: &Type, mistakes: &mut Mistakes) {
             mistakes.at(span, "the caller must be able to name what it gets: write the type itself");
         }
         Some((span, _)) => {
-            mistakes.at(span, "the caller gets a value of its own: return what is owned instead of what borrows");
+            mistakes
+                .at(span, "the caller gets a value of its own: return what is owned instead of what borrows");
         }
         None if !can_be_named(ty.to_token_stream()) => {
             mistakes.under(ty, "a function that never returns has no result for its caller");

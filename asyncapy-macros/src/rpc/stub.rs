@@ -10,7 +10,11 @@ pub(crate) fn write(function: &Function, private: &TokenStream) -> TokenStream {
     let Function { name, visibility, cfgs, full_name, .. } = function;
     let description = description::write(function, private);
     let caller = Ident::new("caller", Span::mixed_site());
-    let of_any = Receiver { generics: quote!(<__C: #private::Caller>), parameter: quote!(#caller: &__C), caller: quote!(#caller) };
+    let of_any = Receiver {
+        generics: quote!(<__C: #private::Caller>),
+        parameter: quote!(#caller: &__C),
+        caller: quote!(#caller),
+    };
     let call = call(function, &Ident::new("call", Span::call_site()), &of_any, private);
     let title = format!("Calls of `{full_name}`.");
     quote_spanned! {Span::mixed_site()=>

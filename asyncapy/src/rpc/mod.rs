@@ -28,9 +28,9 @@ pub(crate) mod serving;
 pub(crate) mod settings;
 mod status;
 mod streaming;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
-pub(crate) mod table;
 
 pub use crate::wire::v3::{Metadata, MetadataValue};
 pub use answer::{Answer, Failed};
@@ -50,8 +50,8 @@ pub use peer::Peer;
 pub use private::Place;
 #[doc(hidden)]
 pub use returned::{
-    FailWithAll, FailWithCode, FailWithDetails, FailWithMessage, IntoItems, IntoValue, Returned, SentToCaller,
-    SplitResult, SplitValue, ToldToCaller,
+    FailWithAll, FailWithCode, FailWithDetails, FailWithMessage, IntoItems, IntoValue, Returned,
+    SentToCaller, SplitResult, SplitValue, ToldToCaller,
 };
 pub use status::{CallError, Status};
 pub use streaming::{Iter, Produced, Sink, Streaming};

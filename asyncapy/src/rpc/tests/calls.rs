@@ -42,7 +42,10 @@ async fn failures_have_their_codes() {
     assert_eq!(code("test.none", json!([])).await, (Code::FunctionUnknown, None));
     assert_eq!(code("test.sum", json!([1])).await, (Code::FieldMissing, Some("b".into())));
     assert_eq!(code("test.sum", json!({"a": 1, "b": "x"})).await, (Code::FieldInvalid, Some("b".into())));
-    assert_eq!(code("test.sum", json!({"a": 1, "b": 1, "c": 1})).await, (Code::FieldUnknown, Some("c".into())));
+    assert_eq!(
+        code("test.sum", json!({"a": 1, "b": 1, "c": 1})).await,
+        (Code::FieldUnknown, Some("c".into()))
+    );
     assert_eq!(code("test.panic", json!([0])).await, (Code::HandlerPanicked, None));
     assert_eq!(code("test.panic", json!([1])).await, (Code::HandlerPanicked, None));
     let late = peer.call::<u64>("test.later", (5000,)).timeout(Duration::from_millis(100)).await;

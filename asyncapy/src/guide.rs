@@ -10,6 +10,12 @@
 //! 8. [Migrating from AsyncAPY](migrating)
 //! 9. [Protocol V2](protocol_v2)
 //! 10. [Protocol V3](protocol_v3)
+//! 5. [Processors](processors)
+//! 6. [Errors](errors)
+//! 7. [Clients and tests](clients_and_tests)
+//! 8. [The command line](command_line)
+//! 9. [Migrating from AsyncAPY](migrating)
+//! 10. [Protocol V2](protocol_v2)
 
 #[doc = include_str!("../docs/clients-and-tests.md")]
 pub mod clients_and_tests {}
@@ -25,6 +31,8 @@ pub mod getting_started {}
 pub mod middleware {}
 #[doc = include_str!("../docs/migrating.md")]
 pub mod migrating {}
+#[doc = include_str!("../docs/processors.md")]
+pub mod processors {}
 #[doc = include_str!("../docs/protocol-v2.md")]
 pub mod protocol_v2 {}
 #[doc = include_str!("../docs/protocol-v3.md")]

@@ -51,7 +51,7 @@
 //! - [`dispatch`]: from the registry of annotated functions to the handler that runs.
 //! - [`handler`](mod@handler): what a door needs: extractors, replies, filters.
 //! - [`packet`]: a packet, its bytes and a lazy index of its fields; typed packets.
-//! - [`security`]: API keys, TLS and certificates.
+//! - [`security`]: API keys, TLS and certificates, sealed payloads.
 //! - [`wire`]: bytes to frames and back; pure, no I/O.
 //! - [`error`]: one vocabulary of failures.
 //!
@@ -68,6 +68,8 @@
 //! | `config` | settings from ini and TOML files and the environment |
 //! | `logging` | log lines in AsyncAPY's format (tracing-subscriber) |
 //! | `spec` | JSON Schemas of typed packets (schemars) |
+//! | `sealed` | payloads sealed under a shared key, for where there is no TLS (ring) |
+//! | `zstd` | compressed payloads; needs a C compiler |
 //! | `cli` | the `asyncapy` command and [`dispatch`] listings |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -86,6 +88,7 @@ pub mod handler;
 mod mux;
 pub mod packet;
 pub mod prelude;
+pub mod processor;
 pub mod rpc;
 pub mod security;
 pub mod server;

@@ -4,6 +4,7 @@
 //! - [`Io`] and [`Timer`]: what every connection's task is made of, V2 and V3 alike.
 //! - [`Mux`]: the streams of a connection; [`Handle`]: our end of one of them; `arrivals`: the other end's.
 //! - [`Credit`], [`Window`] and [`Budget`]: what keeps either side from drowning the other.
+//! - [`Processor`] and [`Pipeline`]: what payloads pass on their way out and in.
 
 mod arrivals;
 mod budget;
@@ -16,6 +17,8 @@ mod io;
 mod item;
 #[allow(clippy::module_inception, reason = "the layer is named after its noun")]
 mod mux;
+mod pipeline;
+mod processor;
 mod state;
 mod targets;
 mod timer;
@@ -33,3 +36,9 @@ pub(crate) use mux::{ITEMS_SOFT, Key, Mux, Open, Side};
 pub(crate) use state::STREAMS;
 pub(crate) use targets::TARGETS;
 pub(crate) use timer::Timer;
+
+// What users meet, by the module `processor`.
+#[cfg(feature = "zstd")]
+pub use pipeline::Compression;
+pub use pipeline::{InboundPipeline, OutboundPipeline, Pipeline};
+pub use processor::{FrameInfo, Inbound, Outbound, Payload, Processor, ProcessorError};

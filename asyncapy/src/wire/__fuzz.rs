@@ -235,3 +235,24 @@ fn reference_value(rest: &mut &[u8], depth: u32) -> Option<bool> {
     }
     Some(is_map)
 }
+
+/// Decompresses arbitrary bytes under a limit that the first one chooses; what comes out compresses to the same again.
+#[cfg(feature = "zstd")]
+pub fn decompress(data: &[u8]) {
+    let [limit, payload @ ..] = data else { return };
+    let limit = 1usize << (limit % 21);
+    let mut plain = BytesMut::from(&b"front"[..]);
+    if super::decompress(payload, limit, &mut plain).is_err() {
+        assert_eq!(plain, b"front"[..]);
+        return;
+    }
+    let length = plain.len() - 5;
+    assert!(length <= limit);
+    let mut again = plain.clone();
+    if super::compress(&mut again, 5, 1, 0) {
+        let mut twice = BytesMut::from(&b"front"[..]);
+        super::decompress(&again[5..], length, &mut twice).expect("what was compressed here");
+        assert_eq!(twice, plain);
+    }
+    assert_eq!(again.len() < plain.len(), again != plain);
+}

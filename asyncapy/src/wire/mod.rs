@@ -6,11 +6,14 @@
 //! - [`check_value`] and [`decode_value`]: payloads that are any single value.
 //! - [`encode`] and [`transcode`]: values to payloads, payloads from one encoding to the other.
 //! - [`v3`]: the frames of protocol V3.
+//! - `compress` and `decompress` (feature `zstd`): payloads made smaller, and back within a limit.
 //! - [`write_json_string`] and its like: single values, for code that writes a payload by hand.
 
 #[doc(hidden)]
 pub mod __fuzz;
 mod any;
+#[cfg(feature = "zstd")]
+mod compress;
 mod elements;
 mod encoding;
 mod error;
@@ -32,6 +35,8 @@ mod write;
 mod ziproto;
 
 pub use any::{check_value, decode_value};
+#[cfg(feature = "zstd")]
+pub use compress::{DecompressError, compress, decompress};
 pub use elements::{Elements, Entries};
 pub use encoding::Encoding;
 pub use error::{DecodeError, EncodeError};

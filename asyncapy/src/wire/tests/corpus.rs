@@ -38,3 +38,9 @@ fn json_index() {
 fn msgpack_index() {
     replay("msgpack_index", __fuzz::msgpack_index);
 }
+
+#[cfg(feature = "zstd")]
+#[test]
+fn decompress() {
+    replay("decompress", __fuzz::decompress);
+}

@@ -1,21 +1,16 @@
 //! The guide, chapter by chapter.
 //!
-//! 1. [Getting started](getting_started)
-//! 2. [Filters and groups](filters_and_groups)
-//! 3. [Sessions and limits](sessions_and_limits)
-//! 4. [Middleware](middleware)
-//! 5. [Errors](errors)
-//! 6. [Clients and tests](clients_and_tests)
-//! 7. [The command line](command_line)
-//! 8. [Migrating from AsyncAPY](migrating)
-//! 9. [Protocol V2](protocol_v2)
-//! 10. [Protocol V3](protocol_v3)
-//! 5. [Processors](processors)
-//! 6. [Errors](errors)
-//! 7. [Clients and tests](clients_and_tests)
-//! 8. [The command line](command_line)
-//! 9. [Migrating from AsyncAPY](migrating)
-//! 10. [Protocol V2](protocol_v2)
+//! - [Getting started](getting_started)
+//! - [Filters and groups](filters_and_groups)
+//! - [Sessions and limits](sessions_and_limits)
+//! - [Middleware](middleware)
+//! - [Processors](processors)
+//! - [Errors](errors)
+//! - [Clients and tests](clients_and_tests)
+//! - [The command line](command_line)
+//! - [Migrating from AsyncAPY](migrating)
+//! - [Protocol V2](protocol_v2)
+//! - [Protocol V3](protocol_v3)
 
 #[doc = include_str!("../docs/clients-and-tests.md")]
 pub mod clients_and_tests {}

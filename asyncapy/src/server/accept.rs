@@ -15,8 +15,8 @@ use super::lifecycle::Ended;
 use super::listener::{Incoming, Listener};
 use super::shared::{Counters, Shared};
 use crate::error::Code;
+use crate::handler::Session;
 use crate::handler::session::{Core, Phase};
-use crate::handler::{Address, Session};
 use crate::mux::Io;
 #[cfg(feature = "tls")]
 use crate::security::Identity;
@@ -115,9 +115,18 @@ async fn serve(
     let address = incoming.address();
     let Some(shaken) = shake_hands(incoming, &shared).await else { return };
     // Boxed, like all that is asked before and after: an idle connection is not to hold the room for it.
-    let decided = match shared.guards.is_empty() {
-        true => Ok(()),
-        false => Box::pin(ask_guards(address, &shaken, endpoint, &shared, &place)).await,
+    let refusal = match shared.guards.is_empty() {
+        true => None,
+        false => {
+            let incoming = guard::Incoming {
+                address,
+                #[cfg(feature = "tls")]
+                identity: shaken.identity.clone(),
+                endpoint,
+                standing: place.standing,
+            };
+            Box::pin(ask_guards(incoming, &shared)).await.err().map(Box::new)
+        }
     };
     let core = shared.session(
         address,
@@ -126,7 +135,7 @@ async fn serve(
     );
     let connection = Connection::new(shaken.stream, core.clone(), shared.clone());
     let span = info_span!("session", id = %core.id);
-    if let Err(refusal) = decided {
+    if let Some(refusal) = refusal {
         Box::pin(turn_away(connection, &refusal, &mut place, &shared)).instrument(span).await;
         return;
     }
@@ -183,20 +192,7 @@ async fn attend(connection: Connection, core: Arc<Core>, place: &mut Admitted, s
     hooks.disconnect(&session, &ended, time).await;
 }
 
-async fn ask_guards(
-    address: Address,
-    #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "only TLS shows an identity"))] shaken: &Shaken,
-    endpoint: Option<Arc<Endpoint>>,
-    shared: &Shared,
-    place: &Admitted,
-) -> Result<(), Refusal> {
-    let incoming = guard::Incoming {
-        address,
-        #[cfg(feature = "tls")]
-        identity: shaken.identity.clone(),
-        endpoint,
-        standing: place.standing,
-    };
+async fn ask_guards(incoming: guard::Incoming, shared: &Shared) -> Result<(), Refusal> {
     unless_stopping(shared, shared.guards.admit(&incoming, shared.limits.hook_timeout)).await
 }
 

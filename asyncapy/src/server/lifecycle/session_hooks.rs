@@ -12,12 +12,14 @@ use crate::server::fault::within;
 use crate::server::guard::Refusal;
 
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type OnConnect = dyn Fn(Session) -> Pending<Result<(), Refusal>> + Send + Sync;
+type OnDisconnect = dyn Fn(Session, Ended) -> Pending<()> + Send + Sync;
 
 /// What runs when a session begins and when it has ended.
 #[derive(Default)]
 pub(in crate::server) struct SessionHooks {
-    connect: Vec<Placed<dyn Fn(Session) -> Pending<Result<(), Refusal>> + Send + Sync>>,
-    disconnect: Vec<Placed<dyn Fn(Session, Ended) -> Pending<()> + Send + Sync>>,
+    connect: Vec<Placed<OnConnect>>,
+    disconnect: Vec<Placed<OnDisconnect>>,
     /// How many sessions have ended whose `on_disconnect` functions still run: the stop waits for them.
     parting: watch::Sender<usize>,
     /// Set once, when the stop waits for connections no longer: those that say goodbye are no sessions any more.

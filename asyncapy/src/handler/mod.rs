@@ -11,6 +11,7 @@ mod call;
 pub mod checks;
 mod client;
 pub(crate) mod error_packet;
+mod extensions;
 mod extract;
 pub(crate) mod field;
 pub mod filter;

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
+use super::extensions::Extensions;
 use super::outbox::Outbox;
 use super::{Address, Client, Sessions};
 use crate::packet::Origin;
@@ -38,6 +39,7 @@ pub(crate) struct Core {
     stopped: AtomicU64,
     /// Whether the connection has streams (protocol V3) in the place of packets.
     streams: AtomicBool,
+    extensions: Extensions,
     /// For `get_sessions`; weak, since the table holds the sessions.
     pub(crate) sessions: Weak<Sessions>,
 }
@@ -77,6 +79,7 @@ impl Core {
             phase: AtomicU8::new(Phase::Open as u8),
             stopped: AtomicU64::new(0),
             streams: AtomicBool::new(false),
+            extensions: Extensions::default(),
             sessions,
         }
     }
@@ -156,6 +159,52 @@ impl Session {
     /// Whether the connection still takes packets.
     pub fn is_open(&self) -> bool {
         self.core.phase() == Phase::Open
+    }
+
+    /// Keeps a value with the session, in the place of another of its type, which it gives back. The session's packets,
+    /// calls, streams and channels all see it.
+    ///
+    /// ```
+    /// use asyncapy::prelude::*;
+    ///
+    /// struct User(String);
+    ///
+    /// #[rpc]
+    /// async fn log_in(session: Session, name: String) {
+    ///     session.insert(User(name));
+    /// }
+    ///
+    /// #[rpc]
+    /// async fn who_am_i(session: Session) -> Option<String> {
+    ///     session.get::<User>().map(|user| user.0.clone())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> asyncapy::Result<()> {
+    /// let server = Server::builder().register(log_in).register(who_am_i).build()?.start_in_memory().await?;
+    /// let peer = server.handle().peer()?;
+    /// log_in::call(&peer, "ada".to_owned()).await?;
+    /// assert_eq!(who_am_i::call(&peer).await?.as_deref(), Some("ada"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn insert<T: Send + Sync + 'static>(&self, value: T) -> Option<Arc<T>> {
+        self.core.extensions.insert(value)
+    }
+
+    /// The value of type `T` that is kept with the session.
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.core.extensions.get()
+    }
+
+    /// The value of type `T`, which `make` makes where there is none.
+    pub fn get_or_insert_with<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        self.core.extensions.get_or_insert_with(make)
+    }
+
+    /// Takes the value of type `T` out of the session.
+    pub fn remove<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.core.extensions.remove()
     }
 
     /// Closes the connection once what is pending has been written.

@@ -23,6 +23,7 @@ mod invocation;
 mod opening;
 mod peer;
 mod private;
+mod reflect;
 mod returned;
 pub(crate) mod serving;
 pub(crate) mod settings;
@@ -48,6 +49,7 @@ pub use function::{Function, FunctionRegistration, Method, Parameter, Returns, S
 pub use invocation::{ErasedFunction, Invocation, function};
 pub use peer::Peer;
 pub use private::Place;
+pub use reflect::{Argument, Description, FUNCTIONS};
 #[doc(hidden)]
 pub use returned::{
     FailWithAll, FailWithCode, FailWithDetails, FailWithMessage, IntoItems, IntoValue, Returned,

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::function::{Function, FunctionRegistration, Method, linked};
 use super::invocation::ErasedFunction;
+use super::reflect::{FUNCTIONS, lister};
 use crate::handler::{Requirements, StateMap};
 
 /// The functions that a side serves, by name.
@@ -120,6 +121,10 @@ impl Draft {
             if entry.name.len() > usize::from(u8::MAX) {
                 mistakes.push(format!("{at}: the name `{}` is longer than 255 bytes", entry.name));
             }
+            if entry.name == FUNCTIONS {
+                mistakes.push(format!("{at}: the name `{FUNCTIONS}` is taken by the list of functions"));
+                continue;
+            }
             if let Some(before) = functions.find(&entry.name).and_then(|at| functions.get(at)) {
                 let Function { file, line, column, .. } = before.function;
                 mistakes.push(format!(
@@ -131,7 +136,17 @@ impl Draft {
             functions.by_name.insert(entry.name.clone(), functions.entries.len());
             functions.entries.push(entry);
         }
-        if mistakes.is_empty() { Ok(functions) } else { Err(mistakes) }
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        // A side that serves nothing has nothing to list.
+        if !functions.entries.is_empty() {
+            let Method { function, erased, .. } = lister(&functions);
+            let name = function.full_name();
+            functions.by_name.insert(name.clone(), functions.entries.len());
+            functions.entries.push(Entry { function, name, erased });
+        }
+        Ok(functions)
     }
 }
 

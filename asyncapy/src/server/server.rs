@@ -93,10 +93,10 @@ impl Server {
 
     async fn launch(mut self) -> Result<Running> {
         info!(part = "API main", "The server is starting up");
-        if self.handlers().next().is_none() {
+        if self.handlers().next().is_none() && self.shared.serving.functions.len() == 0 {
             warn!(
                 part = "API main",
-                "No handlers: `.linked()` or `.register(..)` brings them; every packet will be refused"
+                "Neither handlers nor functions: `.linked()` or `.register(..)` brings them; all will be refused"
             );
         }
         let mut lifecycle = std::mem::take(&mut self.lifecycle);

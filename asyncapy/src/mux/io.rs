@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -56,6 +57,20 @@ impl Io {
     /// Any stream.
     pub(crate) fn any(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Io::Any(Mutex::new(Box::new(stream)))
+    }
+
+    /// Any stream, which is known for what it is if it is one of the system's.
+    pub(crate) fn of<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> Self {
+        let mut stream = Some(stream);
+        let any: &mut dyn Any = &mut stream;
+        if let Some(tcp) = any.downcast_mut::<Option<TcpStream>>().and_then(Option::take) {
+            return Io::Tcp(tcp);
+        }
+        #[cfg(unix)]
+        if let Some(unix) = any.downcast_mut::<Option<UnixStream>>().and_then(Option::take) {
+            return Io::Unix(unix);
+        }
+        stream.map_or_else(Io::none, Io::any)
     }
 
     /// What stands in for a stream that was taken away.

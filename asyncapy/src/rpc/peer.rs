@@ -3,12 +3,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::args::Written;
 use super::call::{Call, OpenChannel, OpenItems};
-use crate::handler::Session;
-use crate::mux::Mux;
-use crate::wire::Encoding;
+use super::dial::Dial;
+use crate::handler::{Address, Session};
+use crate::mux::{Io, Mux};
+use crate::wire::{Encoding, Framing};
 
 /// The other side of a V3 connection: its functions can be called.
 ///
@@ -60,6 +62,15 @@ impl Peer {
         owner: bool,
     ) -> Self {
         Self { inner: Arc::new(Inner { mux, encoding, timeout, session, owner }) }
+    }
+
+    /// A connection over a stream that is connected already, with the defaults; it closes with the last clone of what
+    /// this gives.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        Dial::plain(Framing::default()).over(Io::of(stream), Address::Unix)
     }
 
     /// Calls a function by name. Arguments are a map or a struct (by name), a tuple or a list (by position), or `()`.

@@ -191,3 +191,27 @@ async fn a_stop_does_not_wait_for_one_that_waits() {
     assert_eq!(report.cut, 0);
     assert!(report.took < Duration::from_secs(5), "{report:?}");
 }
+
+#[tokio::test]
+async fn a_flood_of_refused_ones_leaves_nothing_behind() {
+    let refuse = guard::from_fn(async |_| Err(Code::Unauthorized)?);
+    let server = start(crowd(echo(), 10_000).connection_guard(refuse)).await;
+    let handle = server.handle();
+    let mut clients = Vec::new();
+    for _ in 0..300 {
+        clients.push(Raw::connect(&server).await);
+    }
+    eventually("all have been decided on", || handle.stats().refused == 300).await;
+    // Each is told while there is room for it, and closed in any case.
+    let mut told = 0;
+    for client in &mut clients {
+        if let Some((_, payload)) = client.frame().await {
+            assert_eq!(payload, br#"{"status": "failure", "error": "ERR_UNAUTHORIZED"}"#);
+            told += 1;
+            client.expect_closed().await;
+        }
+    }
+    assert!(told >= 64, "{told}");
+    drop(clients);
+    at_rest(&handle).await;
+}

@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use syn::{Error, LitStr, Result};
@@ -31,6 +31,17 @@ pub(crate) fn check(literal: &LitStr) -> Result<()> {
             net.trunc()
         ));
     }
+    // Addresses of IPv4 clients are never mapped ones: a network of these alone is read as the IPv4 network.
+    if let IpNet::V6(six) = net
+        && !six.addr().is_unspecified()
+        && six.prefix_len() < 96
+        && six.contains(&Ipv4Addr::UNSPECIFIED.to_ipv6_mapped())
+    {
+        return wrong(format!(
+            "`{text}` holds the IPv4 addresses that are mapped into IPv6 and others beside them; say both apart, such as \
+             `0.0.0.0/0` and `::/0`"
+        ));
+    }
     Ok(())
 }
 
@@ -46,7 +57,16 @@ mod tests {
 
     #[test]
     fn addresses_and_prefixes_of_both_families_pass() {
-        for text in ["127.0.0.1", "::1", "10.0.0.0/8", "0.0.0.0/0", "fd00::/8", "192.168.1.7/32"] {
+        for text in [
+            "127.0.0.1",
+            "::1",
+            "10.0.0.0/8",
+            "0.0.0.0/0",
+            "fd00::/8",
+            "192.168.1.7/32",
+            "::/0",
+            "::ffff:10.0.0.0/104",
+        ] {
             assert_eq!(message(text), None, "{text}");
         }
     }
@@ -58,6 +78,7 @@ mod tests {
             ("10.0.0.0/33", "`/33` is no prefix length: expected a number from 0 to 32"),
             ("fd00::/129", "expected a number from 0 to 128"),
             ("10.0.0/8", "`10.0.0` is no address"),
+            ("::fffe:0:0/95", "say both apart"),
             ("10.0.0.1/8", "`10.0.0.1/8` has host bits; did you mean `10.0.0.0/8`, or `10.0.0.1` alone?"),
         ];
         for (text, expected) in cases {

@@ -39,7 +39,10 @@ use crate::tables::Effort;
 const FULL: Effort = Effort { rounds: 15, round: Duration::from_millis(500), threads: 1 };
 const QUICK: Effort = Effort { rounds: 3, round: Duration::from_millis(100), threads: 1 };
 
-const TABLES: [(&str, fn(&[&System], Effort)); 3] =
+/// Measures and prints.
+type Table = fn(&[&System], Effort);
+
+const TABLES: [(&str, Table); 3] =
     [("calls", tables::calls), ("streams", tables::streams), ("sums", tables::sums)];
 
 fn main() {

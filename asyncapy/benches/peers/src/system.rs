@@ -57,8 +57,8 @@ impl Item {
     /// How many make a stream, so that beginning it does not count.
     pub fn count(self) -> u32 {
         match self {
-            Item::Order => 20_000,
-            Item::Blob => 1_000,
+            Item::Order => 100_000,
+            Item::Blob => 4_000,
         }
     }
 }

@@ -20,15 +20,18 @@ impl Row {
     }
 
     /// The median, and the median of the rounds' ratios to the base's rounds: what is side by side in time is compared.
+    /// What was not measured in rounds has a ratio to the base's median.
     fn cell(&self, at: usize, digits: usize, base: Option<&Row>) -> String {
         let figures = self.column(at);
         let ratio = match base {
+            _ if figures.iter().any(|figure| figure.is_nan()) => String::new(),
             Some(base) if base.rounds.len() == figures.len() => {
                 let ratios =
                     figures.iter().zip(base.column(at)).map(|(figure, base)| figure / base).collect();
                 format!(" ({:.2})", median(ratios))
             }
-            _ => String::new(),
+            Some(base) => format!(" ({:.2})", median(figures.clone()) / median(base.column(at))),
+            None => String::new(),
         };
         format!("{}{ratio}", grouped(median(figures), digits))
     }
@@ -86,4 +89,29 @@ fn grouped(figure: f64, digits: usize) -> String {
         out.push(digit);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, figures: &[f64]) -> Row {
+        Row { name: name.to_owned(), rounds: figures.iter().map(|figure| vec![*figure]).collect() }
+    }
+
+    #[test]
+    fn ratios_are_of_the_same_round() {
+        let base = row(BASE, &[100.0, 200.0, 400.0]);
+        let other = row("other", &[50.0, 100.0, 400.0]);
+        assert_eq!(other.cell(0, 0, Some(&base)), "100 (0.50)");
+        assert_eq!(other.cell(0, 1, None), "100.0");
+        assert_eq!(row("quoted", &[50.0]).cell(0, 0, Some(&base)), "50 (0.25)");
+        assert_eq!(row("unknown", &[f64::NAN]).cell(0, 0, Some(&base)), "-");
+    }
+
+    #[test]
+    fn thousands_are_told_apart() {
+        assert_eq!(grouped(1_234_567.8, 1), "1,234,567.8");
+        assert_eq!(grouped(999.0, 0), "999");
+    }
 }

@@ -8,5 +8,11 @@ pub mod tonic;
 use crate::system::System;
 
 /// In the order of the tables. Ratios are to the one that is called as [`crate::table::BASE`] says, once it is here.
-pub const ALL: &[System] =
-    &[tarpc::SYSTEM, tonic::SYSTEM, jsonrpsee::SYSTEM, by_hand::tasks::SYSTEM, by_hand::raw::SYSTEM];
+pub const ALL: &[System] = &[
+    tarpc::SYSTEM,
+    tonic::SYSTEM,
+    jsonrpsee::SYSTEM,
+    by_hand::tasks::SYSTEM,
+    by_hand::tasks::GATHERING,
+    by_hand::raw::SYSTEM,
+];

@@ -1,4 +1,7 @@
 //! The plain way: callers wait for a oneshot that lies under the call's number; a task writes, another reads.
+//!
+//! On a runtime the task that writes is woken by the first call and runs next, so that it mostly finds that one alone.
+//! [`GATHERING`] is the same by somebody who has noticed: it lets the others go first.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -18,9 +21,15 @@ use crate::system::{Client, System};
 pub const SYSTEM: System = System {
     name: "hand loop (tasks)",
     serve: || Box::pin(serve()),
-    calls: Some(|address, shape| Box::pin(load::callers(shape, move || connect(address)))),
+    calls: Some(|address, shape| Box::pin(load::callers(shape, move || connect(address, false)))),
     streams: None,
     sums: None,
+};
+
+pub const GATHERING: System = System {
+    name: "hand loop (gathering)",
+    calls: Some(|address, shape| Box::pin(load::callers(shape, move || connect(address, true)))),
+    ..SYSTEM
 };
 
 /// Calls that wait to be written.
@@ -38,13 +47,13 @@ struct Caller {
     waiting: Arc<Mutex<Waiting>>,
 }
 
-async fn connect(address: SocketAddr) -> Caller {
+async fn connect(address: SocketAddr, gathers: bool) -> Caller {
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let (input, output) = stream.into_split();
     let (calls, queue) = mpsc::channel(QUEUE);
     let waiting = Arc::default();
-    tokio::spawn(send(output, queue));
+    tokio::spawn(send(output, queue, gathers));
     tokio::spawn(receive(input, Arc::clone(&waiting)));
     Caller { calls, waiting }
 }
@@ -65,10 +74,18 @@ impl Client for Caller {
 }
 
 /// Writes what waits in one go.
-async fn send(mut stream: OwnedWriteHalf, mut queue: mpsc::Receiver<(u32, Order)>) {
+async fn send(mut stream: OwnedWriteHalf, mut queue: mpsc::Receiver<(u32, Order)>, gathers: bool) {
     let mut calls = Vec::with_capacity(QUEUE);
     let mut output = Vec::with_capacity(BUFFER);
     while queue.recv_many(&mut calls, QUEUE).await > 0 {
+        if gathers {
+            tokio::task::yield_now().await;
+            while calls.len() < QUEUE
+                && let Ok(call) = queue.try_recv()
+            {
+                calls.push(call);
+            }
+        }
         for (number, order) in calls.drain(..) {
             write(&mut output, number, &order).unwrap();
         }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! cd asyncapy/benches/peers
-//! cargo run --release                      # every table: about four minutes
-//! cargo run --release -- --quick           # the same, roughly: some ten seconds
+//! cargo run --release                      # every table: about three minutes
+//! cargo run --release -- --quick           # the same, roughly: ten seconds
 //! cargo run --release -- calls             # one kind of table: `calls`, `streams` or `sums`
 //! cargo run --release -- tarpc tonic       # these systems alone
 //! cargo run --release -- --threads 2       # threads that work on either side; one each unless said
@@ -12,7 +12,8 @@
 //! It is a workspace of its own: whoever builds or tests the framework compiles none of its peers.
 //!
 //! A machine is never quiet, so the systems of a table take turns, and what is told is the median of the rounds, with
-//! how far the middle half of them lies apart. In brackets stands the median of the rounds' ratios to asyncapy's. The
+//! how far the middle half of them lies apart: where that is much more than a tenth, something else was running, and
+//! the CPU times tell more than the rates. In brackets stands the median of the rounds' ratios to asyncapy's. The
 //! client's side is this process, each server is one of its own; so the CPU time of either is its alone.
 //!
 //! - A call echoes [`order::Order`]: encoded, sent, decoded, encoded again, sent back, decoded, and compared. Callers are
@@ -82,11 +83,25 @@ fn main() {
         .filter(|system| !some || arguments.iter().any(|name| named(system, name)))
         .collect();
     let any = TABLES.iter().any(|(table, _)| arguments.iter().any(|name| name == table));
+    introduce(effort);
     for (table, run) in TABLES {
         if !any || arguments.iter().any(|name| name == table) {
             run(&systems, effort);
         }
     }
+}
+
+/// Tells what the figures depend on.
+fn introduce(effort: Effort) {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
+    let Effort { rounds, round, threads } = effort;
+    println!("{}.", env!("PEERS"));
+    println!(
+        "{rounds} rounds of {} ms; threads that work on either side: {threads}; cores: {cores}, load before: {load}.\n",
+        round.as_millis()
+    );
 }
 
 /// Whether a system is meant by that: by its name or the beginning of it.

@@ -34,4 +34,5 @@ mod sessions;
 mod shutdown;
 mod timeouts;
 mod vectors;
+mod vectors_v3;
 mod wiring;

@@ -5,8 +5,11 @@
 use std::io::Write;
 use std::path::Path;
 
-use asyncapy_tests::in_time;
+use asyncapy::wire::ByteOrder;
+use asyncapy_tests::{at_rest, in_time, start};
 use tokio::process::Command;
+
+use crate::vectors_v3::functions;
 
 /// Runs a scenario of `drive_v3.py` and gives the number of things it did; `None` where it was skipped.
 async fn run(arguments: &[&str]) -> Option<usize> {
@@ -31,5 +34,17 @@ async fn its_frames_are_those_of_the_vectors() {
     let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/asyncaproto-v3.json");
     if let Some(done) = run(&["vectors", vectors]).await {
         assert!(done > 80, "{done}");
+    }
+}
+
+#[tokio::test]
+async fn it_does_everything_once_with_a_server() {
+    for (header, order) in [(4, ByteOrder::Big), (2, ByteOrder::Little), (8, ByteOrder::Big)] {
+        let server = start(functions().header_size(header).byte_order(order)).await;
+        let port = server.local_addr().unwrap().port().to_string();
+        let settings = ["server", "127.0.0.1", &port, &header.to_string(), &order.to_string()];
+        let Some(done) = run(&settings).await else { return };
+        assert_eq!(done, 16);
+        at_rest(&server.handle()).await;
     }
 }

@@ -54,7 +54,7 @@ async fn refuse() -> Result<(), Refusal> {
 
 #[rpc]
 async fn wait() {
-    pending().await
+    pending::<()>().await;
 }
 
 #[rpc]

@@ -63,6 +63,19 @@ pub(super) fn lay_out(json: &str, several_lines: bool) -> String {
     out
 }
 
+/// A text of the other side's for a line of our own: what would steer a terminal is escaped.
+pub(super) fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        if (char.is_control() && char != '\n') || is_direction(char) {
+            out.push_str(&format!("\\u{:04x}", u32::from(char)));
+        } else {
+            out.push(char);
+        }
+    }
+    out
+}
+
 /// Marks that turn the direction of writing, and so show a text as what it is not.
 fn is_direction(char: char) -> bool {
     matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

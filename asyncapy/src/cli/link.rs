@@ -1,10 +1,10 @@
-//! What it takes to reach a server: the flags that `send` and `bench` share.
+//! What it takes to reach a server: the flags that `send`, `call` and `bench` share.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::failure::Failure;
-use crate::client::{Client, Endpoint};
+use crate::client::{Client, Endpoint, RpcClient};
 use crate::security::{TlsClient, TlsError};
 use crate::server::Settings;
 use crate::wire::{ByteOrder, Encoding};
@@ -77,6 +77,26 @@ impl Link {
         builder.connect(&url).await.map_err(|error| {
             let text = error.to_string();
             // Some errors say where, some do not.
+            Failure::connection(if text.contains(&url) { text } else { format!("{url}: {text}") })
+        })
+    }
+
+    /// Connects to call functions (protocol V3).
+    pub(super) async fn connect_rpc(&self) -> Result<RpcClient, Failure> {
+        let url = self.endpoint()?.to_string();
+        let mut builder = RpcClient::builder()
+            .server(&url)
+            .encoding(self.encoding())
+            .header_size(self.header_size())
+            .byte_order(self.byte_order())
+            .max_packet_size(self.max_packet_size.limits.max_packet_size)
+            .connect_timeout(self.timeout())
+            .timeout(self.timeout());
+        if let Some(tls) = self.tls()? {
+            builder = builder.tls(tls);
+        }
+        builder.connect().await.map_err(|error| {
+            let text = error.to_string();
             Failure::connection(if text.contains(&url) { text } else { format!("{url}: {text}") })
         })
     }

@@ -4,12 +4,14 @@
 //!
 //! - `serve`: a demo server that echoes.
 //! - `send`: one packet, and what comes back.
+//! - `call`: a function, by name; and a list of all that a server has.
 //! - `bench`: a quick load, and what it does to latency.
 //! - `keys`: the API keys of a server.
 //! - `cert`: an authority and certificates for development.
 //! - `handlers`: a list of handlers; [`describe`] prints those of a program of yours.
 
 mod bench;
+mod call;
 mod cert;
 mod failure;
 mod fields;
@@ -48,6 +50,7 @@ const EXAMPLES: &str = "\
 Examples:
   asyncapy serve --echo --port 1500         serve packets on port 1500
   asyncapy send 127.0.0.1:1500 test:=1      send one, print the reply
+  asyncapy call 127.0.0.1:1500 --list       list its functions
   asyncapy bench 127.0.0.1:1500             load it for 5 s
   asyncapy keys issue customer=acme         make an API key
   asyncapy cert authority \"my machines\"     make an authority for TLS
@@ -59,6 +62,7 @@ Examples:
 enum Command {
     Serve(Box<serve::Arguments>),
     Send(send::Arguments),
+    Call(call::Arguments),
     Bench(bench::Arguments),
     Keys(keys::Arguments),
     Cert(cert::Arguments),
@@ -78,6 +82,7 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Send(arguments) => send::run(&arguments),
+        Command::Call(arguments) => call::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Keys(arguments) => keys::run(arguments),
         Command::Cert(arguments) => cert::run(&arguments),

@@ -11,6 +11,7 @@ mod handler;
 mod mistakes;
 mod packet;
 mod rpc;
+mod service;
 mod signature;
 mod span;
 mod suggest;
@@ -59,6 +60,12 @@ pub fn handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
     rpc::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes a trait or an impl a service.
+#[proc_macro_attribute]
+pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    service::expand(arguments.into(), item.into()).into()
 }
 
 /// Makes a struct or an enum a typed packet: `asyncapy::packet::TypedPacket` tells how.

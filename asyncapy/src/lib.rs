@@ -98,7 +98,7 @@ pub mod wire;
 #[allow(unused_extern_crates, reason = "used by what the macros write in the crate's own tests")]
 extern crate self as asyncapy;
 
-pub use asyncapy_macros::{Failure, Packet, handler, rpc};
+pub use asyncapy_macros::{Failure, Packet, handler, rpc, service};
 pub use error::{Code, Error, Failure, Rejection, Result};
 pub use handler::{Client, Close, Session, State, Stop, Typed, blocking};
 pub use packet::Packet;

@@ -11,4 +11,4 @@ pub use crate::server::Server;
 pub use crate::wire::Encoding;
 // Each of these two is a type or trait and its derive.
 pub use crate::{Failure, Packet};
-pub use crate::{blocking, handler, json, rpc};
+pub use crate::{blocking, handler, json, rpc, service};

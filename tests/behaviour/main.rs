@@ -30,6 +30,7 @@ mod python_client;
 mod python_client_v3;
 mod rate_limit;
 mod replies;
+mod rpc_macros;
 mod sessions;
 mod shutdown;
 mod timeouts;

@@ -1,8 +1,10 @@
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Type;
 
 use super::argument::{Argument, Role};
 use super::function::{Function, Shape};
+use super::returns::{Error, Returns, Value};
 use crate::extraction::{extract, reader};
 use crate::field::{Default, Field};
 use crate::span::{respan, spanned_like};
@@ -97,7 +99,8 @@ fn read(argument: &Argument, place: usize, private: &TokenStream) -> TokenStream
     spanned_like(call, ty)
 }
 
-/// The future of the call.
+/// The future of the call, which takes apart what the function gives: the traits choose, one concrete type after
+/// another.
 fn future(function: &Function, callee: &Callee, values: &[Ident], private: &TokenStream) -> TokenStream {
     let site = Span::mixed_site();
     let name = &function.name;
@@ -111,30 +114,37 @@ fn future(function: &Function, callee: &Callee, values: &[Ident], private: &Toke
         let call = quote_spanned!(site=> #private::blocking(move || #call));
         respan(call, name.span(), name.span())
     };
-    // Each asks for one concrete type after another: the traits choose.
-    let returned = &function.returns.written;
+    let returned = Places::of(function);
+    let given = split(&quote_spanned!(site=> #call.await), private);
+    let failed = returned.failed(private);
+    let item = returned.item(private);
     let given = if is_method && function.shape() == Shape::ServerStream {
-        items_of_method(&call, private)
-    } else {
+        // The stream may borrow from the service: both live in one future, which sends the items.
+        let body =
+            returned.body(&quote_spanned!(site=> __items), &quote_spanned!(site=> |__item| __item), private);
         quote_spanned! {site=>
-            match (&mut &mut #private::Returned::new(#call.await)).split() {
-                ::core::result::Result::Ok(__value) => ::core::result::Result::Ok(
-                    (&mut &mut #private::Returned::new(__value)).body(
-                        |__item| match (&mut &mut #private::Returned::new(__item)).split() {
-                            ::core::result::Result::Ok(__item) => ::core::result::Result::Ok(__item),
-                            ::core::result::Result::Err(__error) => ::core::result::Result::Err(
-                                (&mut &mut &mut &mut #private::Returned::new(__error)).failed(),
-                            ),
-                        },
-                    ),
-                ),
-                ::core::result::Result::Err(__error) => ::core::result::Result::Err(
-                    (&mut &mut &mut &mut #private::Returned::new(__error)).failed(),
-                ),
+            let __items = #private::Streaming::produce(move |__sink| async move {
+                match #given {
+                    ::core::result::Result::Ok(__value) => {
+                        #private::forward(__value, |__item| #item, __sink).await;
+                    }
+                    ::core::result::Result::Err(__error) => {
+                        __sink.send(::core::result::Result::Err(#failed)).await;
+                    }
+                }
+            });
+            ::core::result::Result::Ok(#body)
+        }
+    } else {
+        let body =
+            returned.body(&quote_spanned!(site=> __value), &quote_spanned!(site=> |__item| #item), private);
+        quote_spanned! {site=>
+            match #given {
+                ::core::result::Result::Ok(__value) => ::core::result::Result::Ok(#body),
+                ::core::result::Result::Err(__error) => ::core::result::Result::Err(#failed),
             }
         }
     };
-    let _ = returned;
     quote_spanned! {site=>
         async move {
             #[allow(unused_imports, reason = "the type decides which of them is needed")]
@@ -144,7 +154,59 @@ fn future(function: &Function, callee: &Callee, values: &[Ident], private: &Toke
     }
 }
 
-fn items_of_method(call: &TokenStream, private: &TokenStream) -> TokenStream {
-    let _ = (call, private);
-    TokenStream::new()
+/// Where the compiler complains of what is returned.
+struct Places<'a> {
+    value: &'a Type,
+    error: &'a Type,
+}
+
+impl<'a> Places<'a> {
+    fn of(function: &'a Function) -> Self {
+        let Returns { written, value, error } = &function.returns;
+        let value = match value {
+            Value::One(value) => value,
+            Value::Items { stream, .. } => stream,
+        };
+        let error = match error {
+            Error::Own(error) | Error::Status(Some(error)) => error,
+            Error::None | Error::Status(None) => written,
+        };
+        Self { value, error }
+    }
+
+    /// What becomes of a value that is good.
+    fn body(&self, value: &TokenStream, map: &TokenStream, private: &TokenStream) -> TokenStream {
+        let method = Ident::new("body", start_of(self.value));
+        quote_spanned!(Span::mixed_site()=> (&mut &mut #private::Returned::new(#value)).#method(#map))
+    }
+
+    /// What becomes of an item of a stream.
+    fn item(&self, private: &TokenStream) -> TokenStream {
+        let split = split(&quote_spanned!(Span::mixed_site()=> __item), private);
+        let failed = self.failed(private);
+        quote_spanned! {Span::mixed_site()=>
+            match #split {
+                ::core::result::Result::Ok(__item) => ::core::result::Result::Ok(__item),
+                ::core::result::Result::Err(__error) => ::core::result::Result::Err(#failed),
+            }
+        }
+    }
+
+    /// What becomes of an error.
+    fn failed(&self, private: &TokenStream) -> TokenStream {
+        let method = Ident::new("failed", start_of(self.error));
+        quote_spanned! {Span::mixed_site()=>
+            (&mut &mut &mut &mut #private::Returned::new(__error)).#method()
+        }
+    }
+}
+
+/// A value as a `Result`: itself if it is one.
+fn split(value: &TokenStream, private: &TokenStream) -> TokenStream {
+    quote_spanned!(Span::mixed_site()=> (&mut &mut #private::Returned::new(#value)).split())
+}
+
+/// Where the first token of `place` stands.
+fn start_of(place: &impl ToTokens) -> Span {
+    place.to_token_stream().into_iter().next().map_or_else(Span::call_site, |token| token.span())
 }

@@ -12,7 +12,7 @@ pub(crate) const FUNCTION: &[&str] =
 /// What `#[rpc(..)]` takes on a method of a service.
 pub(crate) const METHOD: &[&str] = &["name", "private", "timeout", "idempotent", "doc", "item", "skip"];
 /// What `#[service(..)]` takes.
-pub(crate) const SERVICE: &[&str] = &["name", "private", "timeout", "crate"];
+pub(crate) const SERVICE: &[&str] = &["name", "group", "private", "timeout", "crate"];
 
 /// The longest full name there is, in bytes.
 const LONGEST_NAME: usize = 255;

@@ -56,4 +56,6 @@ pub use returned::{
     SentToCaller, SplitResult, SplitValue, ToldToCaller,
 };
 pub use status::{CallError, Status};
+#[doc(hidden)]
+pub use streaming::forward;
 pub use streaming::{Iter, Produced, Sink, Streaming};

@@ -6,6 +6,8 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
+use super::answer::Failed;
+
 /// A function's return type whose items go to the caller one by one: a server stream.
 ///
 /// The items are made no faster than the caller takes them (credits, protocol V3). They may be `Result`s: the first
@@ -79,6 +81,24 @@ impl<T: Send> Streaming<Produced<T>> {
         let slot = Arc::new(Mutex::new(None));
         let future = code(Sink { slot: slot.clone() });
         Self(Produced { future: Some(Box::pin(future)), slot })
+    }
+}
+
+/// Sends what a stream gives into another's sink, up to the first error: so a stream can borrow from what lives in the
+/// same future.
+pub async fn forward<S: Stream, T>(
+    items: Streaming<S>,
+    mut map: impl FnMut(S::Item) -> Result<T, Failed>,
+    sink: Sink<Result<T, Failed>>,
+) {
+    let mut stream = std::pin::pin!(items.into_inner());
+    while let Some(item) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
+        let item = map(item);
+        let last = item.is_err();
+        sink.send(item).await;
+        if last {
+            return;
+        }
     }
 }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 use asyncapy::client::RpcClient;
 use asyncapy::prelude::*;
 use asyncapy::rpc::{CallError, Description, FUNCTIONS};
-use serde::{Deserialize, Serialize};
 
 /// Adds two numbers.
 #[rpc(group = "math", idempotent)]

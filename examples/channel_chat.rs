@@ -5,8 +5,6 @@
 
 use asyncapy::client::RpcClient;
 use asyncapy::prelude::*;
-use asyncapy::rpc::Channel;
-use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 

@@ -8,8 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use asyncapy::client::RpcClient;
 use asyncapy::prelude::*;
-use asyncapy::rpc::{CallError, Peer};
-use serde::{Deserialize, Serialize};
+use asyncapy::rpc::CallError;
 
 /// What can go wrong at a bank.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use asyncapy::client::RpcClient;
 use asyncapy::prelude::*;
-use asyncapy::rpc::{Channel, Streaming};
 
 /// Counts the items that were made, to show how few more there are than were taken.
 static MADE: AtomicU64 = AtomicU64::new(0);

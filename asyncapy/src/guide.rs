@@ -2,6 +2,8 @@
 //!
 //! - [Getting started](getting_started)
 //! - [Filters and groups](filters_and_groups)
+//! - [Calls](calls)
+//! - [Streams and channels](streams)
 //! - [Sessions and limits](sessions_and_limits)
 //! - [Middleware](middleware)
 //! - [Processors](processors)
@@ -9,11 +11,16 @@
 //! - [Clients and tests](clients_and_tests)
 //! - [The command line](command_line)
 //! - [Migrating from AsyncAPY](migrating)
+//! - [Coming from rap](coming_from_rap)
 //! - [Protocol V2](protocol_v2)
 //! - [Protocol V3](protocol_v3)
 
+#[doc = include_str!("../docs/calls.md")]
+pub mod calls {}
 #[doc = include_str!("../docs/clients-and-tests.md")]
 pub mod clients_and_tests {}
+#[doc = include_str!("../docs/coming-from-rap.md")]
+pub mod coming_from_rap {}
 #[doc = include_str!("../docs/command-line.md")]
 pub mod command_line {}
 #[doc = include_str!("../docs/errors.md")]
@@ -34,3 +41,5 @@ pub mod protocol_v2 {}
 pub mod protocol_v3 {}
 #[doc = include_str!("../docs/sessions-and-limits.md")]
 pub mod sessions_and_limits {}
+#[doc = include_str!("../docs/streams.md")]
+pub mod streams {}

@@ -6,7 +6,7 @@ pub use serde_json;
 
 pub use crate::error::{Code, Rejection, Result};
 pub use crate::handler::{Client, Close, Session, State, Stop, Typed};
-pub use crate::rpc::{Channel, Streaming};
+pub use crate::rpc::{Channel, Peer, Status, Streaming};
 pub use crate::server::Server;
 pub use crate::wire::Encoding;
 // Each of these two is a type or trait and its derive.

@@ -124,6 +124,13 @@ settings! {
     "calls_in_flight" = "8192", Count => limits.calls_in_flight, "handlers that run at once: ERR_OVERLOADED";
     "call_queue_timeout" = "100ms", Span => limits.call_queue_timeout,
         "how long a packet waits while calls_in_flight handlers run: ERR_OVERLOADED";
+    "calls_per_connection" = "128", Count => limits.calls_per_connection,
+        "calls of one client that run at once; others wait for their turn: ERR_OVERLOADED";
+    "streams_per_connection" = "1024", Count => limits.streams_per_connection,
+        "calls and streams that one client may have open: ERR_TOO_MANY_STREAMS";
+    "ping_interval" = "20s", Span => limits.ping_interval,
+        "silence after which a client of streams is asked whether it is there, twice; then its connection closes";
+    "max_head_size" = "16 KiB", Size => limits.max_head_size, "the longest metadata of a call: ERR_PACKET_TOO_LARGE";
     "shutdown_deadline" ["shutdown_timeout"] = "10s", Span => limits.shutdown_deadline,
         "how long a shutdown waits for packets in hand, 0 for not at all: ERR_SHUTTING_DOWN";
     "hook_timeout" = "10s", Span => limits.hook_timeout,

@@ -32,7 +32,7 @@ use super::serving::{Counters, Serving};
 use crate::error::Code;
 use crate::handler::Client;
 use crate::handler::session::{Core, Phase};
-use crate::mux::{Budget, Io, Mux, Side, Timer, Window};
+use crate::mux::{Budget, ITEMS_SOFT, Io, Mux, Side, Timer, Window};
 use crate::wire::v3::{GoAway, Hello, Metadata};
 use crate::wire::{Encoding, Framing};
 
@@ -364,7 +364,8 @@ impl Connection {
         self.pulse.wrote(self.output.is_empty() && !self.unflushed, self.output.len() < before);
         let left = self.output.len();
         self.mux.with(|state, woken| state.written(left, woken));
-        if left < crate::mux::ITEMS_SOFT {
+        // Only the step from too much to little enough is news to those who wait for room.
+        if before > ITEMS_SOFT && left <= ITEMS_SOFT {
             self.running.wake_stalled();
         }
         Ok(())

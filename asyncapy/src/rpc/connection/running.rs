@@ -22,6 +22,8 @@ pub(super) struct Running {
     /// A list that `take_woken` has handed out before, to be used again.
     spare: Vec<u32>,
     count: usize,
+    /// How many of them wait for credit or room.
+    stalled: usize,
     /// The earliest deadline, or an earlier moment.
     deadline: Option<Instant>,
 }
@@ -129,6 +131,7 @@ impl Running {
         } else {
             self.free.retain(|free| *free != place);
         }
+        self.stalled += usize::from(work.stalled);
         self.places[place as usize].work = Some(work);
         self.count += 1;
     }
@@ -138,6 +141,7 @@ impl Running {
         let work = self.places.get_mut(place as usize)?.work.take()?;
         self.free.push(place);
         self.count -= 1;
+        self.stalled -= usize::from(work.stalled);
         Some(work)
     }
 
@@ -181,6 +185,9 @@ impl Running {
 
     /// Wakes the calls that wait for credit or room.
     pub(super) fn wake_stalled(&self) {
+        if self.stalled == 0 {
+            return;
+        }
         self.places
             .iter()
             .filter(|place| place.work.as_ref().is_some_and(|work| work.stalled))

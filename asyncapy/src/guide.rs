@@ -9,6 +9,7 @@
 //! - [Processors](processors)
 //! - [Errors](errors)
 //! - [Clients and tests](clients_and_tests)
+//! - [Clients of several servers](clients)
 //! - [The command line](command_line)
 //! - [Migrating from AsyncAPY](migrating)
 //! - [Coming from rap](coming_from_rap)
@@ -17,6 +18,8 @@
 
 #[doc = include_str!("../docs/calls.md")]
 pub mod calls {}
+#[doc = include_str!("../docs/clients.md")]
+pub mod clients {}
 #[doc = include_str!("../docs/clients-and-tests.md")]
 pub mod clients_and_tests {}
 #[doc = include_str!("../docs/coming-from-rap.md")]

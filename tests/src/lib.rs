@@ -4,11 +4,13 @@
 //! - [`Raw`]: a client that speaks the protocol by itself, written from the document and not from the library's codec.
 //! - [`eventually`], [`in_time`]: waits that end. No test sleeps to wait for a state.
 //! - [`ChildServer`]: a server in a process of its own, whose CPU time, memory and descriptors are its own.
+//! - [`Machine`]: a server on a runtime of its own, whose plug can be pulled.
 //! - [`Log`]: what a server logs.
 
 mod child;
 mod frames;
 mod log;
+mod machine;
 mod raw;
 mod wait;
 
@@ -19,6 +21,7 @@ pub use bytes::BytesMut;
 pub use child::{ChildServer, own_descriptors};
 pub use frames::{JSON, ZIPROTO, decode, error_text, frame, frame_as, hex};
 pub use log::Log;
+pub use machine::Machine;
 pub use raw::Raw;
 pub use wait::{DEADLINE, at_rest, eventually, in_time, settled_tasks};
 

@@ -159,7 +159,7 @@ impl Builder {
             self.tls.as_ref(),
             self.connect_timeout,
         );
-        self.start(dialled.await?)
+        self.start(dialled.await?.into_transport())
     }
 
     /// Connects for code without a runtime: see [`blocking::Client`].

@@ -2,6 +2,8 @@
 //!
 //! - [`Client`]: a connection that many tasks can use at once; [`Builder`] sets its encoding, header and limits.
 //! - [`blocking::Client`]: the same for programs without a runtime.
+//! - [`RpcClient`]: calls functions of several servers, and survives that some of them go; [`RpcClientBuilder`] has
+//!   its settings.
 //! - [`Endpoint`]: where a server listens and a client connects to.
 //!
 //! One driver task serves each connection, as on the server's side: it writes what has gathered in one go, reads, and
@@ -16,6 +18,7 @@ mod driver;
 mod endpoint;
 mod inbox;
 mod link;
+mod pool;
 mod received;
 mod replies;
 mod scratch;
@@ -26,3 +29,7 @@ mod transport;
 pub use builder::Builder;
 pub use client::Client;
 pub use endpoint::Endpoint;
+pub use pool::{
+    Backoff, Balance, Breaker, Discover, Dns, Fixed, Retry, RpcClient, RpcClientBuilder, RpcSession,
+    ServerAddress, ServerFile, ServerState, StopReport,
+};

@@ -1,4 +1,6 @@
 use std::io;
+#[cfg(feature = "tls")]
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -7,6 +9,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Endpoint;
 use crate::error::{Error, Result};
+use crate::handler::Address;
+use crate::mux::Io;
 #[cfg(feature = "tls")]
 use crate::security::TlsClient;
 
@@ -15,12 +19,51 @@ pub(super) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for S {}
 
+/// A stream that is connected, by what it is.
+pub(super) enum Dialled {
+    Tcp(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+}
+
+impl Dialled {
+    /// As one type, whatever it is.
+    pub(super) fn into_transport(self) -> Box<dyn Transport> {
+        match self {
+            Dialled::Tcp(stream) => Box::new(stream),
+            #[cfg(feature = "tls")]
+            Dialled::Tls(stream) => stream,
+            #[cfg(unix)]
+            Dialled::Unix(stream) => Box::new(stream),
+        }
+    }
+
+    /// As the streams of protocol V3 take it, and where the other side is.
+    pub(super) fn into_io(self) -> Result<(Io, Address)> {
+        Ok(match self {
+            Dialled::Tcp(stream) => {
+                let address = stream.peer_addr()?;
+                (Io::Tcp(stream), Address::Socket(address))
+            }
+            #[cfg(feature = "tls")]
+            Dialled::Tls(stream) => {
+                let address = stream.get_ref().0.peer_addr()?;
+                (Io::Any(Mutex::new(stream)), Address::Socket(address))
+            }
+            #[cfg(unix)]
+            Dialled::Unix(stream) => (Io::Unix(stream), Address::Unix),
+        })
+    }
+}
+
 /// Connects to `endpoint`, all steps within `limit`.
 pub(super) async fn dial(
     endpoint: &Endpoint,
     #[cfg(feature = "tls")] tls: Option<&TlsClient>,
     limit: Duration,
-) -> Result<Box<dyn Transport>> {
+) -> Result<Dialled> {
     let deadline = Instant::now() + limit;
     #[cfg(feature = "tls")]
     if let Some(tls) = tls {
@@ -31,7 +74,7 @@ pub(super) async fn dial(
                 let name = host.rsplit_once(':').map_or(&**host, |(name, _)| name);
                 let handshake = Box::pin(tls.connect(stream, name));
                 let stream = timeout_at(deadline, handshake).await.map_err(|_| Error::TimedOut)??;
-                Ok(Box::new(stream))
+                Ok(Dialled::Tls(Box::new(stream)))
             }
             Endpoint::Unix(_) => {
                 Err(Error::Config(format!("{endpoint}: TLS goes over TCP only; leave `.tls(..)` out")))
@@ -39,7 +82,7 @@ pub(super) async fn dial(
         };
     }
     match endpoint {
-        Endpoint::Tcp(host) => Ok(Box::new(tcp(host, endpoint, deadline).await?)),
+        Endpoint::Tcp(host) => Ok(Dialled::Tcp(tcp(host, endpoint, deadline).await?)),
         #[cfg(feature = "tls")]
         Endpoint::Tls(_) => {
             Err(Error::Config(format!("{endpoint} needs to know whom to trust: `.tls(TlsClient)`")))
@@ -50,7 +93,7 @@ pub(super) async fn dial(
         Endpoint::Unix(path) => {
             let connecting = timeout_at(deadline, tokio::net::UnixStream::connect(path));
             let connected = connecting.await.map_err(|_| Error::TimedOut)?;
-            Ok(Box::new(connected.map_err(|error| explain(&error, endpoint))?))
+            Ok(Dialled::Unix(connected.map_err(|error| explain(&error, endpoint))?))
         }
         #[cfg(not(unix))]
         Endpoint::Unix(_) => Err(Error::Config(format!("{endpoint}: no UNIX sockets on this system"))),

@@ -145,6 +145,7 @@ impl State {
             self.phase = Phase::Draining;
         }
         woken.append(&mut self.waiting);
+        woken.append(&mut self.news);
         for place in 0..self.entries.len() {
             let id = self.entries[place].id;
             if id > last && self.is_ours(id) {
@@ -152,6 +153,12 @@ impl State {
                 self.entries[place].end(outcome, woken);
             }
         }
+    }
+
+    /// The other side has said its HELLO.
+    pub(crate) fn greet(&mut self, woken: &mut Vec<Waker>) {
+        self.greeted = true;
+        woken.append(&mut self.news);
     }
 
     /// Whether the other side has said that it goes away, or all is over.
@@ -165,12 +172,14 @@ impl State {
             self.phase = Phase::Draining;
         }
         woken.append(&mut self.waiting);
+        woken.append(&mut self.news);
     }
 
     /// Nothing passes any more: every stream ends, and says why.
     pub(crate) fn over(&mut self, code: &Code, why: &'static str, woken: &mut Vec<Waker>) {
         self.phase = Phase::Over(code.clone(), why);
         woken.append(&mut self.waiting);
+        woken.append(&mut self.news);
         for entry in self.entries.iter_mut().filter(|entry| entry.id != 0) {
             entry.end(Outcome::Local(code.clone(), why), woken);
         }

@@ -277,6 +277,36 @@ impl Mux {
         }
     }
 
+    /// Ready when no stream can be opened any more: the other side goes away, we do, or all is over.
+    pub(crate) fn poll_closing(&self, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.is_draining() {
+            return Poll::Ready(());
+        }
+        state.listen(context);
+        Poll::Pending
+    }
+
+    /// Ready when the other side has said its HELLO.
+    ///
+    /// # Errors
+    /// It never will.
+    pub(crate) fn poll_greeted(&self, context: &Context<'_>) -> Poll<Result<(), Outcome>> {
+        let mut state = self.lock();
+        if state.greeted {
+            return Poll::Ready(Ok(()));
+        }
+        match state.phase {
+            Phase::Open => {}
+            Phase::Draining => {
+                return Poll::Ready(Err(Outcome::NotRun(Code::ShuttingDown, "the other side is going away")));
+            }
+            Phase::Over(ref code, why) => return Poll::Ready(Err(Outcome::NotRun(code.clone(), why))),
+        }
+        state.listen(context);
+        Poll::Pending
+    }
+
     /// The last handle that could open a stream is gone: the connection may close.
     pub(crate) fn abandon(&self) {
         self.with(|state, woken| {

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::task::Waker;
+use std::task::{Context, Waker};
 
 use bytes::BytesMut;
 use tokio::time::Instant;
@@ -42,6 +42,10 @@ pub(crate) struct State {
     pub(super) phase: Phase,
     /// Those who wait to open a stream or to send, for room on the connection.
     pub(super) waiting: Vec<Waker>,
+    /// Those who wait to hear of the connection as a whole: that the other side has greeted, that no more can be opened.
+    pub(super) news: Vec<Waker>,
+    /// Whether the other side has said its HELLO.
+    pub(super) greeted: bool,
     /// The connection's, while it waits.
     pub(super) driver: Option<Waker>,
     /// Whether it was woken to write, and more are likely to follow.
@@ -98,6 +102,8 @@ impl State {
             deadline: None,
             phase: Phase::Open,
             waiting: Vec::new(),
+            news: Vec::new(),
+            greeted: false,
             driver: None,
             gathering: false,
             abandoned: false,
@@ -158,6 +164,13 @@ impl State {
     pub(super) fn consume(&mut self, bytes: usize) -> bool {
         self.consumed += bytes;
         self.consumed >= CONSUMED
+    }
+
+    /// Wakes this task when there is news of the connection.
+    pub(super) fn listen(&mut self, context: &Context<'_>) {
+        if !self.news.iter().any(|waker| waker.will_wake(context.waker())) {
+            self.news.push(context.waker().clone());
+        }
     }
 
     pub(super) fn is_ours(&self, id: u32) -> bool {

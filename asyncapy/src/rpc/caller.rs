@@ -45,6 +45,8 @@ pub struct CallRequest<'a> {
     pub target: &'a str,
     /// Whether it may be run twice without harm.
     pub idempotent: bool,
+    /// Until when it may take, once a first connection was chosen; it is the same for all attempts.
+    pub deadline: Option<Instant>,
     /// What was said of it besides.
     pub options: &'a CallOptions,
 }

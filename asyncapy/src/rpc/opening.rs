@@ -51,6 +51,7 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
         CallRequest {
             target: self.target,
             idempotent: self.options.idempotent.unwrap_or(self.idempotent),
+            deadline: self.deadline,
             options: &self.options,
         }
     }

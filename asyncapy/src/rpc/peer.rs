@@ -1,10 +1,12 @@
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::Status;
 use super::args::Written;
 use super::call::{Call, OpenChannel, OpenItems};
 use super::dial::Dial;
@@ -104,6 +106,19 @@ impl Peer {
     /// Whether new calls can be made: the connection is open, and the other side is not going away.
     pub fn is_open(&self) -> bool {
         !self.inner.mux.lock().is_draining()
+    }
+
+    /// Waits until no new calls can be made: the other side is going away, or the connection is closed.
+    pub async fn closing(&self) {
+        poll_fn(|context| self.inner.mux.poll_closing(context)).await;
+    }
+
+    /// Waits for the other side's HELLO.
+    ///
+    /// # Errors
+    /// Why none comes.
+    pub(crate) async fn greeted(&self) -> Result<(), Status> {
+        poll_fn(|context| self.inner.mux.poll_greeted(context)).await.map_err(Status::of)
     }
 
     /// How many calls and streams are under way on the connection, as far as this side has opened them.

@@ -251,6 +251,7 @@ impl Connection {
             admit(&hello, &self.client).map_err(|code| Violation::new(code, "the HELLO was refused"))?;
         }
         self.admitted = true;
+        self.mux.with(|state, woken| state.greet(woken));
         if self.side == Side::Accepting {
             let own = self.serving.hello(self.framing.max_packet_size());
             self.say_hello(&own);

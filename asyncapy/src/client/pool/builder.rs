@@ -1,0 +1,384 @@
+use std::any::{TypeId, type_name};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::warn;
+
+use super::backoff::Failures;
+use super::dial::Dialler;
+use super::discover::Source;
+use super::settings::{Settings, bounded};
+use super::shared::Shared;
+use super::{Backoff, Balance, Breaker, Discover, Fixed, Retry, RpcClient, ServerAddress};
+use crate::error::{Error, Result};
+use crate::handler::StateMap;
+use crate::rpc::dial::Dial;
+use crate::rpc::serving::Serving;
+use crate::rpc::table::Draft;
+use crate::rpc::{self, Service};
+#[cfg(feature = "tls")]
+use crate::security::TlsClient;
+use crate::wire::v3::Credentials;
+use crate::wire::{ByteOrder, Encoding, HeaderSize};
+
+/// What an [`RpcClient`] is told before it connects.
+///
+/// ```
+/// use std::time::Duration;
+/// use asyncapy::client::{Balance, RpcClient, ServerFile};
+///
+/// # async fn example() -> asyncapy::Result<()> {
+/// let client = RpcClient::builder()
+///     .discover(ServerFile::new("servers.txt"))
+///     .balance(Balance::LeastLoaded)
+///     .min_connections(2)
+///     .timeout(Duration::from_secs(5))
+///     .connect()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+#[must_use = "a builder does nothing until it connects"]
+pub struct RpcClientBuilder {
+    settings: Settings,
+    servers: Vec<ServerAddress>,
+    source: Option<Source>,
+    api_key: Option<String>,
+    identity: Option<String>,
+    /// What the servers can call.
+    functions: Draft,
+    state: StateMap,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsClient>,
+    /// The first setting that is none, told when it connects.
+    mistake: Option<Error>,
+}
+
+impl RpcClientBuilder {
+    /// Adds a server: `host:port`, `tls://host:port` or `unix:///path`, and after a space its weight where that is not 1.
+    pub fn server(mut self, server: impl AsRef<str>) -> Self {
+        match server.as_ref().parse() {
+            Ok(server) => self.servers.push(server),
+            Err(error) => self.object(error),
+        }
+        self
+    }
+
+    /// Adds servers, each written as for [`server`](Self::server).
+    pub fn servers(self, servers: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        servers.into_iter().fold(self, Self::server)
+    }
+
+    /// Takes the servers from a source that may change; no others can be given then.
+    pub fn discover(mut self, source: impl Discover) -> Self {
+        if self.source.replace(Source::new(source)).is_some() {
+            self.object(Error::Config("discover: there can be one source only".to_owned()));
+        }
+        self
+    }
+
+    /// How calls are spread over the servers, [in turn](Balance::RoundRobin) by default.
+    pub fn balance(mut self, balance: Balance) -> Self {
+        self.settings.balance = balance;
+        self
+    }
+
+    /// How many connections are kept to each server, 1 by default.
+    pub fn min_connections(mut self, connections: usize) -> Self {
+        self.settings.min_connections = connections;
+        self.settings.max_connections = self.settings.max_connections.max(connections);
+        self
+    }
+
+    /// How many connections there may be to each server, 4 by default: more are made while those that are there are
+    /// [busy](Self::busy_at), and closed when they have not been used for [a while](Self::idle_timeout).
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.settings.max_connections = connections;
+        self.settings.min_connections = self.settings.min_connections.min(connections);
+        self
+    }
+
+    /// With so many calls under way a connection is busy, 64 by default.
+    pub fn busy_at(mut self, calls: u32) -> Self {
+        self.settings.busy_at = calls;
+        self
+    }
+
+    /// How long a connection beyond [`min_connections`](Self::min_connections) may be idle, 60 s by default.
+    pub fn idle_timeout(mut self, time: Duration) -> Self {
+        self.settings.idle_timeout = bounded(time);
+        self
+    }
+
+    /// How many [sessions](RpcClient::session) there may be at once, 64 by default. One more: `ERR_OVERLOADED`.
+    pub fn max_sessions(mut self, sessions: usize) -> Self {
+        self.settings.max_sessions = sessions;
+        self
+    }
+
+    /// How long it is waited before a server is tried again: see [`Backoff`].
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.settings.backoff = backoff;
+        self
+    }
+
+    /// When a server is left alone for a while: see [`Breaker`].
+    pub fn server_breaker(mut self, breaker: Breaker) -> Self {
+        self.settings.breakers.server = breaker;
+        self
+    }
+
+    /// When one function of a server is left alone for a while: see [`Breaker`]. By default after 5 failures in a row, which
+    /// is before its server.
+    pub fn function_breaker(mut self, breaker: Breaker) -> Self {
+        self.settings.breakers.function = breaker;
+        self
+    }
+
+    /// When a call is made again: see [`Retry`].
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.settings.retry = retry;
+        self
+    }
+
+    /// After so long a silence a server is asked whether it is there, 20 s by default; if it does not answer twice, the
+    /// connection is lost.
+    pub fn keepalive(mut self, interval: Duration) -> Self {
+        self.settings.keepalive = bounded(interval);
+        self
+    }
+
+    /// How long a call may take in all if nothing else is said, 60 s by default: `ERR_DEADLINE_EXCEEDED`.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = bounded(timeout);
+        self
+    }
+
+    /// How long connecting to a server may take, with the name, TLS and the first greeting; 10 s by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = bounded(timeout);
+        self
+    }
+
+    /// How long a call waits while no server can be reached at all, 2 s by default: `ERR_UNAVAILABLE`. Nothing makes calls
+    /// fail at once.
+    pub fn wait(mut self, time: Duration) -> Self {
+        self.settings.wait = bounded(time);
+        self
+    }
+
+    /// How many calls may wait for a server at once, 1,024 by default. One more: `ERR_OVERLOADED`.
+    pub fn max_waiting(mut self, calls: usize) -> Self {
+        self.settings.max_waiting = calls;
+        self
+    }
+
+    /// The encoding of arguments and results, [`ZiProto`](Encoding::ZiProto) by default.
+    pub fn encoding(mut self, encoding: Encoding) -> Self {
+        self.settings.encoding = encoding;
+        self
+    }
+
+    /// The size of the Content-Length header in bytes: 1, 2, 4 (the default) or 8; the servers' must be the same.
+    pub fn header_size(mut self, bytes: usize) -> Self {
+        match HeaderSize::try_from(bytes) {
+            Ok(size) => self.settings.header_size = size,
+            Err(error) => self.object(Error::Config(format!("header_size: {error}"))),
+        }
+        self
+    }
+
+    /// The byte order of the Content-Length header, big by default; the servers' must be the same.
+    pub fn byte_order(mut self, order: ByteOrder) -> Self {
+        self.settings.byte_order = order;
+        self
+    }
+
+    /// The longest frame that is accepted from a server, in bytes; 1 MiB by default.
+    pub fn max_packet_size(mut self, bytes: u32) -> Self {
+        self.settings.max_packet_size = bytes;
+        self
+    }
+
+    /// Shows this API key to each server.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.api_key = Some(key.into());
+        self
+    }
+
+    /// Who we say that we are, for the servers' logs.
+    pub fn identity(mut self, name: impl Into<String>) -> Self {
+        self.identity = Some(name.into());
+        self
+    }
+
+    /// Speaks TLS with each server; its certificate must name the host.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn tls(mut self, tls: TlsClient) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Serves one annotated function to the servers: they call it on the connection by which they were called.
+    ///
+    /// ```
+    /// use asyncapy::client::RpcClient;
+    /// use asyncapy::prelude::*;
+    /// use asyncapy::rpc::Peer;
+    ///
+    /// #[rpc]
+    /// async fn nickname(State(name): State<&'static str>) -> String {
+    ///     name.to_owned()
+    /// }
+    ///
+    /// #[rpc]
+    /// async fn greet(caller: Peer) -> Result<String> {
+    ///     Ok(format!("hello {}", nickname::call(&caller).await?))
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> asyncapy::Result<()> {
+    /// # let server = Server::builder().listen("127.0.0.1:0").register(greet).build()?.start().await?;
+    /// # let place = server.handle().endpoints()[0].to_string();
+    /// let client = RpcClient::builder().server(place).register(nickname).state("ann").connect().await?;
+    /// assert_eq!(greet::call(&client).await?, "hello ann");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn register<F: 'static>(mut self, _function: F) -> Self {
+        let id = TypeId::of::<F>();
+        match rpc::linked().into_iter().find(|registration| (registration.type_id)() == id) {
+            Some(registration) => self.functions.annotated(registration),
+            None => {
+                let name = type_name::<F>();
+                self.object(Error::Config(format!("register: `{name}` carries no `#[rpc]`")));
+            }
+        }
+        self
+    }
+
+    /// Serves the methods of a service to the servers.
+    pub fn service(mut self, service: impl Service) -> Self {
+        Arc::new(service).methods().into_iter().for_each(|method| self.functions.method(method));
+        self
+    }
+
+    /// A value that all functions which are served here share.
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        if !self.state.insert(value) {
+            let name = type_name::<T>();
+            self.object(Error::Config(format!("state: a value of type `{name}` was given before")));
+        }
+        self
+    }
+
+    fn object(&mut self, error: Error) {
+        self.mistake.get_or_insert(error);
+    }
+
+    /// Starts to connect to all servers, and waits until one is reached.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start); [`Error::Refused`] with `ERR_UNAVAILABLE` if no server can be reached within the [`connect_timeout`](Self::connect_timeout).
+    pub async fn connect(self) -> Result<RpcClient> {
+        let limit = self.settings.connect_timeout;
+        let client = self.start().await?;
+        client.reached(limit).await?;
+        Ok(client)
+    }
+
+    /// Starts to connect to all servers, and waits for none: the first calls do.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a setting is none or there is no server; [`Error::Build`] if the functions that are served here
+    /// do not fit together; that of the source.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn start(mut self) -> Result<RpcClient> {
+        if let Some(mistake) = self.mistake.take() {
+            return Err(mistake);
+        }
+        self.settings.check()?;
+        let mut source = match (self.source.take(), self.servers.is_empty()) {
+            (Some(source), true) => source,
+            (Some(_), false) => {
+                return Err(Error::Config(
+                    "discover: servers are given by a source or one by one, not both".to_owned(),
+                ));
+            }
+            (None, _) => Source::new(Fixed::of(std::mem::take(&mut self.servers))),
+        };
+        let first = timeout_at(Instant::now() + self.settings.connect_timeout, source.changed());
+        let first = first.await.map_err(|_| Error::TimedOut)??;
+        let settings = Arc::new(self.settings.clone());
+        let dialler = self.dialler(&settings)?;
+        let shared = Arc::new(Shared::new(settings, dialler, Instant::now()));
+        shared.apply(&first);
+        shared.runtime.spawn(follow(source, shared.clone()));
+        Ok(RpcClient::new(shared))
+    }
+
+    fn dialler(self, settings: &Arc<Settings>) -> Result<Dialler> {
+        let functions = self.functions.build(Some(&self.state)).map_err(Error::Build)?;
+        let mut serving = Serving { functions, state: Arc::new(self.state), ..Serving::default() };
+        serving.settings.ping_interval = settings.keepalive;
+        let mut hello = serving.hello(settings.max_packet_size);
+        hello.identity = self.identity;
+        hello.credentials = self.api_key.map(|key| Credentials { api_key: Some(key) });
+        let dial = Dial {
+            framing: settings.framing(),
+            encoding: settings.encoding,
+            timeout: settings.timeout,
+            serving: Arc::new(serving),
+            hello: Some(hello),
+        };
+        Ok(Dialler {
+            settings: settings.clone(),
+            dial,
+            #[cfg(feature = "tls")]
+            tls: self.tls,
+            connections: Mutex::default(),
+        })
+    }
+}
+
+impl fmt::Debug for RpcClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RpcClientBuilder")
+            .field("servers", &self.servers)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Takes in what the source says until the client stops.
+async fn follow(mut source: Source, shared: Arc<Shared>) {
+    let mut failures = Failures::default();
+    loop {
+        let changed = tokio::select! {
+            biased;
+            () = shared.stopping() => return,
+            changed = source.changed() => changed,
+        };
+        match changed {
+            Ok(servers) => {
+                failures = Failures::default();
+                shared.apply(&servers);
+            }
+            Err(error) => {
+                warn!(part = "Client", %error, "The list of servers stays as it was");
+                let pause = failures.pause(&shared.settings.backoff, Duration::ZERO, &shared.random);
+                tokio::select! {
+                    biased;
+                    () = shared.stopping() => return,
+                    () = sleep(pause) => {}
+                }
+            }
+        }
+    }
+}

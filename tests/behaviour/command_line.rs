@@ -1,6 +1,7 @@
 //! The `asyncapy` command, driven as people and other programs drive it: by its flags, its output and its exit codes.
 #![cfg(unix)]
 
+mod call;
 mod keys_and_certificates;
 mod send;
 mod serve;

@@ -107,7 +107,7 @@ async fn channel(
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         loop {
             let line = lines.next_line().await.map_err(|error| Failure::usage(format!("stdin: {error}")))?;
-            let Some(line) = line else { return Ok(sender) };
+            let Some(line) = line else { return Ok::<_, Failure>(sender) };
             if line.trim().is_empty() {
                 continue;
             }

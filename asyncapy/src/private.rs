@@ -25,7 +25,9 @@ pub use inventory;
 pub use std::time::Duration;
 
 // Functions that are called, and their stubs.
-pub use crate::rpc::{ArgumentBySerde, Returned, argument, argument_or_else, forward, function, no_others};
+pub use crate::rpc::{
+    ArgumentBySerde, Returned, argument, argument_or_else, called, forward, function, no_others,
+};
 pub use crate::rpc::{
     Call, CallError, Caller, Named, OpenChannel, OpenItems, SentBy, Status, Streaming, Whole,
 };

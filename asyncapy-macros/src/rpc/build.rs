@@ -4,7 +4,7 @@ use syn::Type;
 
 use super::argument::{Argument, Role};
 use super::function::{Function, Shape};
-use super::returns::{Error, Returns, Value};
+use super::returns::Value;
 use crate::extraction::{extract, reader};
 use crate::field::{Default, Field};
 use crate::span::{respan, spanned_like};
@@ -62,9 +62,12 @@ pub(crate) fn write(function: &Function, callee: &Callee, private: &TokenStream)
     let share = matches!(callee, Callee::Method(_))
         .then(|| quote_spanned!(site=> let __service = ::std::sync::Arc::clone(&__service);));
     let future = future(function, callee, &values, private);
+    // The places of the type arguments are where the compiler complains of a future that cannot be sent and of a value
+    // that cannot be written.
     let output = Ident::new("_", function.span());
+    let body = Ident::new("_", at(written(function)));
     quote_spanned! {site=>
-        #private::function::<_, #output, _>(move |__request| {
+        #private::function::<_, #output, #body>(move |__request| {
             #by_serde
             #(#sent)*
             #no_others
@@ -103,101 +106,98 @@ fn read(argument: &Argument, place: usize, private: &TokenStream) -> TokenStream
 /// another.
 fn future(function: &Function, callee: &Callee, values: &[Ident], private: &TokenStream) -> TokenStream {
     let site = Span::mixed_site();
-    let name = &function.name;
-    let (call, is_method) = match callee {
-        Callee::Function => (quote!(#name(#(#values),*)), false),
-        Callee::Method(method) => (quote_spanned!(site=> #method(&*__service, #(#values),*)), true),
+    let by_method = matches!(callee, Callee::Method(_));
+    let call = call(function, callee, values, private);
+    let (failed, item) = (failed(function.returns.error.ty(), function, private), item(function, private));
+    let traits = quote! {
+        #[allow(unused_imports, reason = "the type decides which of them is needed")]
+        use #private::returned::*;
     };
-    let call = if function.is_async {
-        call
-    } else {
-        let call = quote_spanned!(site=> #private::blocking(move || #call));
-        respan(call, name.span(), name.span())
-    };
-    let returned = Places::of(function);
-    let given = split(&quote_spanned!(site=> #call.await), private);
-    let failed = returned.failed(private);
-    let item = returned.item(private);
-    let given = if is_method && function.shape() == Shape::ServerStream {
+    if by_method && function.shape() == Shape::ServerStream {
         // The stream may borrow from the service: both live in one future, which sends the items.
-        let body =
-            returned.body(&quote_spanned!(site=> __items), &quote_spanned!(site=> |__item| __item), private);
-        quote_spanned! {site=>
-            let __items = #private::Streaming::produce(move |__sink| async move {
-                match #given {
-                    ::core::result::Result::Ok(__value) => {
-                        #private::forward(__value, |__item| #item, __sink).await;
+        let given = split(&quote_spanned!(site=> #call.await), private);
+        let body = body(&quote_spanned!(site=> __items), &quote_spanned!(site=> |__item| __item), private);
+        return quote_spanned! {site=>
+            async move {
+                #traits
+                let __items = #private::Streaming::produce(move |__sink| async move {
+                    match #given {
+                        ::core::result::Result::Ok(__value) => {
+                            #private::forward(__value, |__item| #item, __sink).await;
+                        }
+                        ::core::result::Result::Err(__error) => {
+                            __sink.send(::core::result::Result::Err(#failed)).await;
+                        }
                     }
-                    ::core::result::Result::Err(__error) => {
-                        __sink.send(::core::result::Result::Err(#failed)).await;
-                    }
-                }
-            });
-            ::core::result::Result::Ok(#body)
-        }
-    } else {
-        let body =
-            returned.body(&quote_spanned!(site=> __value), &quote_spanned!(site=> |__item| #item), private);
-        quote_spanned! {site=>
+                });
+                ::core::result::Result::Ok(#body)
+            }
+        };
+    }
+    let given = split(&quote_spanned!(site=> __output), private);
+    let body = body(&quote_spanned!(site=> __value), &quote_spanned!(site=> |__item| #item), private);
+    quote_spanned! {site=>
+        #private::called(#call, |__output| {
+            #traits
             match #given {
                 ::core::result::Result::Ok(__value) => ::core::result::Result::Ok(#body),
                 ::core::result::Result::Err(__error) => ::core::result::Result::Err(#failed),
             }
+        })
+    }
+}
+
+/// The future of the function itself.
+fn call(function: &Function, callee: &Callee, values: &[Ident], private: &TokenStream) -> TokenStream {
+    let name = &function.name;
+    let site = at(name);
+    match (callee, function.is_async) {
+        (Callee::Function, true) => quote!(#name(#(#values),*)),
+        (Callee::Function, false) => {
+            let call = quote!(#private::blocking(move || #name(#(#values),*)));
+            respan(call, name.span(), name.span())
         }
-    };
-    quote_spanned! {site=>
-        async move {
-            #[allow(unused_imports, reason = "the type decides which of them is needed")]
-            use #private::returned::*;
-            #given
+        (Callee::Method(method), true) if function.shape() == Shape::ServerStream => {
+            quote_spanned!(site=> #method(&*__service, #(#values),*))
+        }
+        (Callee::Method(method), true) => {
+            quote_spanned!(site=> async move { #method(&*__service, #(#values),*).await })
+        }
+        (Callee::Method(method), false) => {
+            quote_spanned!(site=> #private::blocking(move || #method(&*__service, #(#values),*)))
         }
     }
 }
 
-/// Where the compiler complains of what is returned.
-struct Places<'a> {
-    value: &'a Type,
-    error: &'a Type,
+/// What becomes of a value that is good.
+fn body(value: &TokenStream, map: &TokenStream, private: &TokenStream) -> TokenStream {
+    quote_spanned!(Span::mixed_site()=> (&mut &mut #private::Returned::new(#value)).body(#map))
 }
 
-impl<'a> Places<'a> {
-    fn of(function: &'a Function) -> Self {
-        let Returns { written, value, error } = &function.returns;
-        let value = match value {
-            Value::One(value) => value,
-            Value::Items { stream, .. } => stream,
-        };
-        let error = match error {
-            Error::Own(error) | Error::Status(Some(error)) => error,
-            Error::None | Error::Status(None) => written,
-        };
-        Self { value, error }
-    }
-
-    /// What becomes of a value that is good.
-    fn body(&self, value: &TokenStream, map: &TokenStream, private: &TokenStream) -> TokenStream {
-        let method = Ident::new("body", start_of(self.value));
-        quote_spanned!(Span::mixed_site()=> (&mut &mut #private::Returned::new(#value)).#method(#map))
-    }
-
-    /// What becomes of an item of a stream.
-    fn item(&self, private: &TokenStream) -> TokenStream {
-        let split = split(&quote_spanned!(Span::mixed_site()=> __item), private);
-        let failed = self.failed(private);
-        quote_spanned! {Span::mixed_site()=>
-            match #split {
-                ::core::result::Result::Ok(__item) => ::core::result::Result::Ok(__item),
-                ::core::result::Result::Err(__error) => ::core::result::Result::Err(#failed),
-            }
+/// What becomes of an item of a stream.
+fn item(function: &Function, private: &TokenStream) -> TokenStream {
+    let split = split(&quote_spanned!(Span::mixed_site()=> __item), private);
+    let failed = failed(function.returns.item_error(), function, private);
+    quote_spanned! {Span::mixed_site()=>
+        match #split {
+            ::core::result::Result::Ok(__item) => ::core::result::Result::Ok(__item),
+            ::core::result::Result::Err(__error) => ::core::result::Result::Err(#failed),
         }
     }
+}
 
-    /// What becomes of an error.
-    fn failed(&self, private: &TokenStream) -> TokenStream {
-        let method = Ident::new("failed", start_of(self.error));
-        quote_spanned! {Span::mixed_site()=>
-            (&mut &mut &mut &mut #private::Returned::new(__error)).#method()
-        }
+/// What becomes of an error; the compiler complains of it at its type.
+fn failed(ty: Option<&Type>, function: &Function, private: &TokenStream) -> TokenStream {
+    quote_spanned! {at(ty.unwrap_or(&function.returns.written))=>
+        (&mut &mut &mut &mut #private::Returned::new(__error)).failed()
+    }
+}
+
+/// The type that must be written out, as far as it is known.
+fn written(function: &Function) -> &Type {
+    match &function.returns.value {
+        Value::One(value) => value,
+        Value::Items { stream, .. } => stream,
     }
 }
 
@@ -206,7 +206,8 @@ fn split(value: &TokenStream, private: &TokenStream) -> TokenStream {
     quote_spanned!(Span::mixed_site()=> (&mut &mut #private::Returned::new(#value)).split())
 }
 
-/// Where the first token of `place` stands.
-fn start_of(place: &impl ToTokens) -> Span {
-    place.to_token_stream().into_iter().next().map_or_else(Span::call_site, |token| token.span())
+/// Where the first token of `place` stands, for names of our own.
+fn at(place: &impl ToTokens) -> Span {
+    let first = place.to_token_stream().into_iter().next();
+    first.map_or_else(Span::mixed_site, |token| Span::mixed_site().located_at(token.span()))
 }

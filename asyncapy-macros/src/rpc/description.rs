@@ -5,7 +5,7 @@ use syn::{LitStr, Type};
 
 use super::function::{Function, Shape};
 use super::options::Place;
-use super::returns::{Error, Value};
+use super::returns::Value;
 use crate::span::at_name;
 use crate::types::as_text;
 
@@ -72,15 +72,11 @@ fn places_of(places: &[Place], private: &TokenStream) -> TokenStream {
 /// The types of the result, the error, the items taken and the items given, as they are written.
 fn types(function: &Function) -> (String, String, String, String) {
     let text = |ty: Option<&Type>| ty.map(as_text).unwrap_or_default();
-    let error = match &function.returns.error {
-        Error::None => None,
-        Error::Status(error) => error.as_ref(),
-        Error::Own(error) => Some(error),
-    };
+    let error = function.returns.error.ty().or(function.returns.item_error());
     let (takes, sends) = function.channel().map_or((None, None), |(takes, gives)| (Some(takes), gives));
     let (result, gives) = match &function.returns.value {
         Value::One(result) => (Some(result), sends),
-        Value::Items { item, stream } => (None, item.as_ref().or(Some(stream))),
+        Value::Items { item, stream, .. } => (None, item.as_ref().or(Some(stream))),
     };
     (text(result), text(error), text(takes), text(gives))
 }

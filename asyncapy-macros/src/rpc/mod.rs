@@ -87,3 +87,98 @@ fn registration(function: &Function, private: &TokenStream) -> TokenStream {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expand(arguments: &str, item: &str) -> String {
+        super::expand(arguments.parse().unwrap(), item.parse().unwrap()).to_string()
+    }
+
+    /// As the tokens are printed.
+    fn tokens(text: &str) -> String {
+        text.parse::<TokenStream>().unwrap().to_string()
+    }
+
+    const SUM: &str = "/// Adds.\n///\n/// More.\npub async fn sum(a: i64, b: i64) -> i64 { a + b }";
+
+    #[test]
+    fn the_function_comes_first_and_as_it_was() {
+        for arguments in ["", "group = \"a\"", "gruop = \"a\"", "private(\"x\")", "%"] {
+            assert!(expand(arguments, SUM).starts_with(&tokens(SUM)), "{arguments}");
+        }
+        assert!(expand("", "struct Sum;").starts_with(&tokens("struct Sum;")));
+        let item = "fn f(#[default = 5] #[argument(\"x\")] #[allow(unused)] a: u32, #[extract] b: B) {}";
+        assert!(expand("", item).starts_with(&tokens("fn f(#[allow(unused)] a: u32, b: B) {}")));
+    }
+
+    #[test]
+    fn the_description_says_what_the_attribute_and_the_signature_say() {
+        let arguments =
+            "group = \"math\", name = \"add\", timeout = \"2s\", idempotent, private(\"unix\", own::check)";
+        let expansion = expand(arguments, SUM);
+        for expected in [
+            "name : \"add\"",
+            "group : \"math\"",
+            "from_millis (2000u64)",
+            "idempotent : true",
+            "doc : \"Adds.\"",
+            "Place :: Unix",
+            "Place :: Check (own :: check)",
+            "Parameter :: new (\"b\" , \"i64\" , true)",
+            "Returns :: new (\"i64\" , \"\" , \"\" , \"\")",
+            "& 'static :: core :: primitive :: str = \"math.add\"",
+        ] {
+            assert!(expansion.contains(expected), "{expected} in {expansion}");
+        }
+        assert!(!expansion.contains("compile_error"), "{expansion}");
+        assert!(expand("crate = \"a::b\"", SUM).contains("a :: b :: __private"));
+    }
+
+    #[test]
+    fn the_types_decide_what_goes_each_way() {
+        let cases = [
+            ("fn f() -> u32 {}", "Unary", ("u32", "", "", "")),
+            ("fn f() {}", "Unary", ("()", "", "", "")),
+            ("fn f() -> Result<Vec<u8>, E> {}", "Unary", ("Vec<u8>", "E", "", "")),
+            ("fn f() -> io::Result<u8> {}", "Unary", ("u8", "", "", "")),
+            ("fn f() -> Streaming<impl Stream<Item = u8>> {}", "ServerStream", ("", "", "", "u8")),
+            ("fn f() -> Streaming<S> {}", "ServerStream", ("", "", "", "S")),
+            ("fn f() -> Result<Streaming<S>, E> {}", "ServerStream", ("", "E", "", "S")),
+            (
+                "fn f() -> Streaming<impl Stream<Item = Result<u8, E>> + Send> {}",
+                "ServerStream",
+                ("", "E", "", "u8"),
+            ),
+            ("fn f(c: Channel<u8>) -> u32 {}", "ClientStream", ("u32", "", "u8", "")),
+            ("fn f(c: rpc::Channel<u8, (A, B)>) {}", "Duplex", ("()", "", "u8", "(A, B)")),
+        ];
+        for (item, shape, (result, error, takes, gives)) in cases {
+            let expansion = expand("", item);
+            assert!(expansion.contains(&format!("Shape :: {shape}")), "{item}");
+            let returns = format!("new (\"{result}\" , \"{error}\" , \"{takes}\" , \"{gives}\")");
+            assert!(expansion.contains(&returns), "{returns} in {expansion}");
+        }
+    }
+
+    #[test]
+    fn a_function_that_runs_elsewhere_has_a_stub_alone() {
+        let expansion = expand("remote", "async fn f(a: u32) -> Result<u8, E>;");
+        assert!(expansion.contains("struct f") && expansion.contains("CallError < E >"), "{expansion}");
+        assert!(!expansion.contains("Registration") && !expansion.contains("compile_error"), "{expansion}");
+    }
+
+    #[test]
+    fn every_mistake_is_told_and_what_is_whole_is_registered() {
+        let expansion =
+            expand("naem = \"a\", timeout = 0, private(\"x\"), group = 5, idempotent, idempotent", SUM);
+        assert_eq!(expansion.matches("compile_error").count(), 5, "{expansion}");
+        assert!(expansion.contains("FunctionRegistration"), "{expansion}");
+        for item in ["fn f(&self) {}", "fn f<T>(a: T) {}", "unsafe fn f() {}", "fn f(a: &str) {}"] {
+            let expansion = expand("", item);
+            let whole = expansion.contains("Registration") || expansion.contains("struct");
+            assert!(expansion.contains("compile_error") && !whole, "{expansion}");
+        }
+    }
+}

@@ -16,9 +16,10 @@ pub(crate) struct Returns {
 /// What is good.
 pub(crate) enum Value {
     One(Type),
-    /// `Streaming<..>`; the type of an item where it can be told, and else of the stream.
+    /// `Streaming<..>`; the types of an item and of its error where they can be told, and that of the stream.
     Items {
         item: Option<Type>,
+        error: Option<Type>,
         stream: Type,
     },
 }
@@ -36,7 +37,34 @@ pub(crate) enum Error {
 /// Errors of the library that cannot be read back: the caller gets them as a `Status`, which says as much.
 const TOLD_AS_STATUS: &[&str] = &["Status", "Code", "Rejection", "Error", "Infallible"];
 
+impl Error {
+    /// Its type, where that is written.
+    pub(crate) fn ty(&self) -> Option<&Type> {
+        match self {
+            Error::None => None,
+            Error::Status(error) => error.as_ref(),
+            Error::Own(error) => Some(error),
+        }
+    }
+
+    fn into_type(self) -> Option<Type> {
+        match self {
+            Error::None => None,
+            Error::Status(error) => error,
+            Error::Own(error) => Some(error),
+        }
+    }
+}
+
 impl Returns {
+    /// The type of the error that an item of its stream can be, where that is written.
+    pub(crate) fn item_error(&self) -> Option<&Type> {
+        match &self.value {
+            Value::Items { error, .. } => error.as_ref(),
+            Value::One(_) => None,
+        }
+    }
+
     /// Reads a return type; `item` is what the attribute says of a stream's items.
     pub(crate) fn parse(output: &ReturnType, item: Option<&Type>, mistakes: &mut Mistakes) -> Option<Self> {
         let before = mistakes.count();
@@ -48,7 +76,11 @@ impl Returns {
         let streamed = streamed(&good);
         let value = match streamed {
             Some(stream) => {
-                Value::Items { item: item.cloned().or_else(|| item_of(&stream, mistakes)), stream }
+                let (told, error) = match item {
+                    Some(item) => (Some(item.clone()), None),
+                    None => item_of(&stream, mistakes).unzip(),
+                };
+                Value::Items { item: told, error: error.flatten(), stream }
             }
             None => Value::One(good),
         };
@@ -58,7 +90,7 @@ impl Returns {
         if let Value::One(ty) = &value {
             nameable(ty, mistakes);
         }
-        if let Error::Own(ty) | Error::Status(Some(ty)) = &error {
+        if let Some(ty) = error.ty() {
             nameable(ty, mistakes);
         }
         (mistakes.count() == before).then_some(Self { written, value, error })
@@ -92,8 +124,8 @@ fn streamed(ty: &Type) -> Option<Type> {
     }
 }
 
-/// `T` of an `impl Stream<Item = T>`; of `Item = Result<T, E>` what is good.
-fn item_of(stream: &Type, mistakes: &mut Mistakes) -> Option<Type> {
+/// `T` of an `impl Stream<Item = T>`; `T` and `E` of `Item = Result<T, E>`.
+fn item_of(stream: &Type, mistakes: &mut Mistakes) -> Option<(Type, Option<Type>)> {
     let Type::ImplTrait(stream) = stream else { return None };
     let item = stream.bounds.iter().find_map(|bound| {
         let TypeParamBound::Trait(bound) = bound else { return None };
@@ -109,9 +141,9 @@ fn item_of(stream: &Type, mistakes: &mut Mistakes) -> Option<Type> {
         mistakes.under(stream, "what the stream gives must be told: `impl Stream<Item = u32>`");
         return None;
     };
-    let (good, _) = split_result(&item);
+    let (good, error) = split_result(&item);
     nameable(&good, mistakes);
-    Some(good)
+    Some((good, error.into_type()))
 }
 
 /// Refuses what a caller could not name or could not have: it is read anew from bytes.

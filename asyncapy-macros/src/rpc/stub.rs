@@ -15,7 +15,8 @@ pub(crate) fn write(function: &Function, private: &TokenStream) -> TokenStream {
         parameter: quote!(#caller: &__C),
         caller: quote!(#caller),
     };
-    let call = call(function, &Ident::new("call", Span::call_site()), &of_any, private);
+    let call =
+        call(function, &Ident::new("call", Span::call_site().located_at(name.span())), &of_any, private);
     let title = format!("Calls of `{full_name}`.");
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
@@ -54,7 +55,8 @@ pub(crate) fn call(
     let Receiver { generics, parameter, caller } = receiver;
     let Function { visibility, carried, full_name, .. } = function;
     let (parameters, sent_type, sent) = arguments(function, private);
-    let gives = gives(function, &sent_type, private);
+    let bound = quote!(#sent_type: #private::SentBy<__C>);
+    let gives = gives(function, &quote!(<#sent_type as #private::SentBy<__C>>::Sent), private);
     let idempotent = function.options.idempotent;
     let doc = carried.iter().all(|attribute| !attribute.path().is_ident("doc")).then(|| {
         let text = match function.shape() {
@@ -68,9 +70,9 @@ pub(crate) fn call(
         #(#carried)*
         #visibility fn #name #generics (#parameter, #parameters) -> #gives
         where
-            #sent_type: #private::SentBy<__C>,
+            #bound,
         {
-            <#gives>::new(#caller, #full_name, #idempotent, #sent)
+            <#gives>::new(#caller, #full_name, #idempotent, #private::SentBy::<__C>::sent(#sent))
         }
     }
 }
@@ -105,7 +107,7 @@ fn gives(function: &Function, sent: &TokenStream, private: &TokenStream) -> Toke
             let item = received(item);
             quote!(#private::OpenItems<'_, __C, #sent, #item>)
         }
-        Value::Items { item: None, stream } => {
+        Value::Items { item: None, stream, .. } => {
             quote!(#private::OpenItems<'_, __C, #sent, <#stream as #private::Stream>::Item>)
         }
         Value::One(value) => {

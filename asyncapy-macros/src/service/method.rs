@@ -2,7 +2,7 @@ use syn::{Attribute, FnArg, ReceiverKind, Signature, Visibility};
 
 use super::Service;
 use crate::mistakes::Mistakes;
-use crate::rpc::function::{Function, Receiver};
+use crate::rpc::function::{Function, Receiver, Shape};
 use crate::rpc::options::Options;
 
 /// Reads a method, and takes our attributes off it and its arguments: nothing where it is not served.
@@ -40,5 +40,12 @@ pub(super) fn read(
     options.group.clone_from(&all.group);
     options.timeout = options.timeout.or(all.timeout);
     options.private = options.private.or_else(|| all.private.clone());
-    Function::read(attributes, visibility, signature, Receiver::Shared, options, mistakes)
+    let method = Function::read(attributes, visibility, signature, Receiver::Shared, options, mistakes)?;
+    if method.shape() == Shape::ServerStream && !method.is_async {
+        let message = "a method that gives a stream is an `async fn`: what it borrows cannot come back from the \
+                       blocking pool";
+        mistakes.under(signature.fn_token, message);
+        return None;
+    }
+    Some(method)
 }

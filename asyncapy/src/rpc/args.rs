@@ -101,11 +101,26 @@ impl<T: Serialize + Send> Arguments for Whole<T> {
 
 /// Arguments, as a stub asks for them: only who calls must be able to write them, not who serves.
 ///
-/// The caller's type is in it so that the compiler asks for it no earlier than there is a caller.
-pub trait SentBy<C>: Arguments {}
+/// The caller's type is in it so that the compiler asks for no more than there is before there is a caller.
+#[diagnostic::on_unimplemented(
+    message = "the stub of this function cannot send its arguments",
+    note = "derive serde's `Serialize` for each of them: whoever only serves the function has no need of it"
+)]
+pub trait SentBy<C> {
+    /// Itself.
+    type Sent: Arguments;
 
-#[diagnostic::do_not_recommend]
-impl<A: Arguments, C> SentBy<C> for A {}
+    /// Itself.
+    fn sent(self) -> Self::Sent;
+}
+
+impl<A: Arguments, C> SentBy<C> for A {
+    type Sent = A;
+
+    fn sent(self) -> A {
+        self
+    }
+}
 
 /// Arguments that were written when the call was made: what a call by name has.
 #[derive(Clone, Debug)]

@@ -7,6 +7,17 @@ use serde::Serialize;
 
 use super::answer::{Answer, Failed};
 
+/// What can be sent to a caller; it is here for what the compiler says of what cannot.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent to the caller",
+    label = "not serializable",
+    note = "derive serde's `Serialize` for it"
+)]
+pub trait SentToCaller: Serialize + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + Send + 'static> SentToCaller for T {}
+
 /// What a function has given, once its types are known: a value, or a stream of items.
 pub trait Body: Send {
     /// What gives the items.
@@ -30,7 +41,7 @@ pub struct Value<T>(pub T);
 #[derive(Debug)]
 pub enum NoItems {}
 
-impl<T: Serialize + Send + 'static> Body for Value<T> {
+impl<T: SentToCaller> Body for Value<T> {
     type Producer = NoItems;
 
     fn begin(self, answer: &mut Answer<'_>) -> Option<NoItems> {
@@ -70,7 +81,7 @@ impl<S, M, T> Body for Items<S, M>
 where
     S: Stream + Send,
     M: FnMut(S::Item) -> Result<T, Failed> + Send,
-    T: Serialize + 'static,
+    T: SentToCaller,
 {
     type Producer = Self;
 
@@ -83,7 +94,7 @@ impl<S, M, T> Producer for Items<S, M>
 where
     S: Stream + Send,
     M: FnMut(S::Item) -> Result<T, Failed> + Send,
-    T: Serialize + 'static,
+    T: SentToCaller,
 {
     fn poll_produce(self: Pin<&mut Self>, context: &mut Context<'_>, answer: &mut Answer<'_>) -> Poll<()> {
         let mut this = self.project();

@@ -12,6 +12,7 @@ mod args;
 mod argument;
 mod body;
 mod call;
+mod called;
 mod caller;
 mod channel;
 pub(crate) mod connection;
@@ -39,8 +40,10 @@ pub use args::{Arguments, Named, SentBy, Whole, Written};
 #[doc(hidden)]
 pub use argument::{ArgumentBySerde, ReadArgument, argument, argument_or_else, no_others};
 #[doc(hidden)]
-pub use body::{Body, Producer};
+pub use body::{Body, Producer, SentToCaller};
 pub use call::{Call, OpenChannel, OpenItems};
+#[doc(hidden)]
+pub use called::{Called, called};
 pub use caller::{Again, CallOptions, CallRequest, Caller, Choice};
 pub use channel::{Channel, Items, Receiver, Sender};
 pub use context::{Cancelled, Deadline};
@@ -52,8 +55,8 @@ pub use private::Place;
 pub use reflect::{Argument, Description, FUNCTIONS};
 #[doc(hidden)]
 pub use returned::{
-    FailWithAll, FailWithCode, FailWithDetails, FailWithMessage, IntoItems, IntoValue, Returned,
-    SentToCaller, SplitResult, SplitValue, ToldToCaller,
+    FailWithAll, FailWithCode, FailWithDetails, FailWithMessage, IntoItems, IntoValue, Returned, SplitResult,
+    SplitValue, ToldToCaller,
 };
 pub use status::{CallError, Status};
 #[doc(hidden)]

@@ -70,17 +70,6 @@ impl<T> SplitValue for Returned<T> {
     }
 }
 
-/// What can be sent to a caller; it is here for what the compiler says of what cannot.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be sent to the caller",
-    label = "not serializable",
-    note = "derive serde's `Serialize` for it"
-)]
-pub trait SentToCaller: Serialize + Send + 'static {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + Send + 'static> SentToCaller for T {}
-
 /// `Streaming<S>` gives items.
 pub trait IntoItems {
     /// What it streams.
@@ -89,7 +78,6 @@ pub trait IntoItems {
     /// The items; `map` takes one apart.
     fn body<T, M>(&mut self, map: M) -> Items<Self::Stream, M>
     where
-        T: SentToCaller,
         M: FnMut(<Self::Stream as Stream>::Item) -> Result<T, Failed>;
 }
 
@@ -98,7 +86,6 @@ impl<S: Stream> IntoItems for &mut Returned<Streaming<S>> {
 
     fn body<T, M>(&mut self, map: M) -> Items<S, M>
     where
-        T: SentToCaller,
         M: FnMut(S::Item) -> Result<T, Failed>,
     {
         Items::new(self.take().into_inner(), map)
@@ -113,7 +100,6 @@ pub trait IntoValue {
     /// The value; there are no items to be mapped.
     fn body<T, M>(&mut self, map: M) -> Value<Self::Value>
     where
-        Self::Value: SentToCaller,
         M: FnMut(Infallible) -> Result<T, Failed>;
 }
 
@@ -122,7 +108,6 @@ impl<V> IntoValue for Returned<V> {
 
     fn body<T, M>(&mut self, _: M) -> Value<V>
     where
-        V: SentToCaller,
         M: FnMut(Infallible) -> Result<T, Failed>,
     {
         Value(self.take())

@@ -1,0 +1,12 @@
+#![allow(unused)]
+use asyncapy::prelude::*;
+
+#[rpc]
+async fn one(a: u32) -> u32;
+
+#[rpc(remote)]
+async fn two(a: u32) -> u32 {
+    a
+}
+
+fn main() {}

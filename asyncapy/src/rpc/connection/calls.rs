@@ -50,6 +50,9 @@ pub(super) struct Turn {
 
 type Acquire = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
+/// So often calls that wake one another are polled in a row.
+const PASSES: u32 = 8;
+
 /// What a call is made of, wherever its bytes lie.
 struct Opened<'a> {
     id: u32,
@@ -301,7 +304,9 @@ impl Connection {
 
     /// Polls the calls that were woken.
     pub(super) fn resume(&mut self, scratch: &mut Scratch) {
-        while let Some(woken) = self.running.take_woken() {
+        // Calls may wake one another, but what else there is to do has its turn too.
+        for _ in 0..PASSES {
+            let Some(woken) = self.running.take_woken() else { return };
             for place in &woken {
                 self.go_on(*place, scratch);
             }

@@ -29,15 +29,15 @@ impl Connection {
     pub(super) fn handle(&mut self, scratch: &mut Scratch) -> Result<(), Violation> {
         let mut input = std::mem::take(&mut self.input);
         let mut at = 0;
-        let mut waits = true;
+        self.held = false;
         let handled = loop {
-            if self.output.len() > self.serving.settings.output_hard {
-                waits = false;
-                break Ok(());
-            }
             let rest = &input[at..];
             if rest.is_empty() {
                 self.needed = 0;
+                break Ok(());
+            }
+            if self.output.len() > self.serving.settings.output_hard {
+                self.held = true;
                 break Ok(());
             }
             match self.framing.decode_v3(rest) {
@@ -58,7 +58,7 @@ impl Connection {
             }
         };
         input.advance(at);
-        let begun = !input.is_empty() && waits;
+        let begun = !input.is_empty() && !self.held;
         if !begun || at > 0 {
             self.pulse.begun = begun.then_some(self.pulse.now);
         } else {

@@ -76,6 +76,8 @@ pub(crate) struct Connection {
     leaving: bool,
     /// The bytes that the frame which has begun needs in all, as far as is known.
     needed: usize,
+    /// Whether frames that have come wait for room in the output.
+    held: bool,
     /// Whether the stream has taken all output and not yet written it.
     unflushed: bool,
     number: u64,
@@ -87,6 +89,9 @@ enum Target {
     Function(usize),
     Unknown(Box<str>),
 }
+
+/// So often a connection goes on by itself before others on its thread have their turn.
+const ROUNDS: u32 = 16;
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -168,6 +173,7 @@ impl Connection {
             admitted,
             leaving: false,
             needed: 0,
+            held: false,
             unflushed: false,
             number: 0,
         }
@@ -236,6 +242,7 @@ impl Connection {
         timer: &mut Timer<'_>,
         scratch: &mut Scratch,
     ) -> Poll<End> {
+        let mut rounds = 0;
         loop {
             match self.core().phase() {
                 Phase::Cut => return Poll::Ready(End::Cut),
@@ -247,6 +254,10 @@ impl Connection {
             if let Err(violation) = self.handle(scratch) {
                 return Poll::Ready(self.object(&violation));
             }
+            if !self.queue.is_empty() {
+                // What came may wait for a turn, or have given one back.
+                self.serve_queue(context, scratch);
+            }
             if let Err(error) = self.write(context, scratch) {
                 return Poll::Ready(End::Io(error));
             }
@@ -255,6 +266,9 @@ impl Connection {
             }
             // Whoever reads nothing of what it is sent is not listened to either.
             if self.output.len() <= self.serving.settings.output_hard {
+                if self.held {
+                    continue;
+                }
                 match self.read(context, scratch) {
                     Poll::Ready(Ok(0)) => return Poll::Ready(End::PeerClosed),
                     Poll::Ready(Ok(_)) => continue,
@@ -269,6 +283,12 @@ impl Connection {
                 continue;
             }
             if self.running.attend(context.waker()) || self.mux.lock().attend(context.waker()) {
+                rounds += 1;
+                if rounds > ROUNDS {
+                    // A call that wakes itself again and again is not all that there is.
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 continue;
             }
             let closing = self.core().phase() != Phase::Open && !self.leaving;

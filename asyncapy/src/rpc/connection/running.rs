@@ -167,7 +167,8 @@ impl Running {
         drop(state);
         for place in &list {
             if let Some(place) = self.places.get(*place as usize) {
-                place.bell.rung.store(false, Ordering::Release);
+                // What was done before the bell was rung is seen by the poll that follows.
+                place.bell.rung.swap(false, Ordering::AcqRel);
             }
         }
         Some(list)

@@ -36,7 +36,7 @@ pub(crate) use io::Io;
 pub(crate) use item::Item;
 pub(crate) use line::Ticket;
 pub(crate) use mux::{ITEMS_SOFT, Key, Mux, Open, Side};
-pub(crate) use state::STREAMS;
+pub(crate) use state::{CROSSING, MOST_CROSSING, STREAMS};
 pub(crate) use targets::TARGETS;
 pub(crate) use timer::Timer;
 

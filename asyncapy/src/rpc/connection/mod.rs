@@ -59,12 +59,16 @@ pub(crate) struct Connection {
     targets: Vec<Option<Target>>,
     /// The number of the last stream that the other side has opened.
     last: u32,
+    /// The same, with those that came after our GOAWAY and are not run.
+    seen: u32,
     /// What the other side may still send.
     window: Window,
     control: Budget,
     empties: Budget,
     cancels: Budget,
     strays: Budget,
+    /// Frames that may still come for streams that have ended.
+    crossing: u32,
     pulse: Pulse,
     /// What we say at first, if anything.
     hello: Option<Hello>,
@@ -74,6 +78,8 @@ pub(crate) struct Connection {
     admitted: bool,
     /// Whether we have said that we take no more streams.
     leaving: bool,
+    /// Whether the other side has ended the connection.
+    dismissed: bool,
     /// The bytes that the frame which has begun needs in all, as far as is known.
     needed: usize,
     /// Whether frames that have come wait for room in the output.
@@ -137,6 +143,7 @@ impl Connection {
         let peer = Peer::new(mux.clone(), parts.encoding, parts.timeout, client.session(), false);
         let now = Instant::now();
         let admitted = parts.serving.admit.is_none();
+        let streams = u32::try_from(parts.serving.settings.streams).unwrap_or(u32::MAX);
         Self {
             io: parts.io,
             input: parts.input,
@@ -153,6 +160,7 @@ impl Connection {
                 metadata: Metadata::default(),
                 deadline: None,
                 ended: true,
+                entered: None.into(),
                 channel: None.into(),
                 cancelled: std::cell::OnceCell::new(),
             },
@@ -162,16 +170,20 @@ impl Connection {
             turn: calls::Turn::default(),
             targets: Vec::new(),
             last: 0,
+            seen: 0,
             window: Window::connection(),
             control: Budget::new(200, now),
             empties: Budget::new(100, now),
-            cancels: Budget::new(100, now),
+            // Whoever drops all of his streams at once has done nothing wrong.
+            cancels: Budget::refilling(streams.saturating_add(100), 100, now),
             strays: Budget::new(4096, now),
+            crossing: 0,
             pulse: Pulse::new(now),
             hello: parts.hello,
             greeted: false,
             admitted,
             leaving: false,
+            dismissed: false,
             needed: 0,
             held: false,
             unflushed: false,
@@ -253,6 +265,9 @@ impl Connection {
             self.serve_queue(context, scratch);
             if let Err(violation) = self.handle(scratch) {
                 return Poll::Ready(self.object(&violation));
+            }
+            if self.dismissed {
+                return Poll::Ready(End::Closed);
             }
             if !self.queue.is_empty() {
                 // What came may wait for a turn, or have given one back.

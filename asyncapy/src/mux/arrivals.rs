@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::credit::Grant;
 use super::mux::ITEMS_SOFT;
 use super::state::{Phase, State};
-use super::{Item, Key, Outcome};
+use super::{Entry, Item, Key, Outcome};
 use crate::error::Code;
 use crate::wire::Encoding;
 
@@ -39,7 +39,7 @@ impl State {
             self.consume(bytes);
         } else {
             entry.items.push_back(item);
-            woken.extend(entry.receiver.take());
+            entry.receiver.call(woken);
         }
         Arrival::Taken
     }
@@ -52,7 +52,7 @@ impl State {
         payload: &[u8],
         woken: &mut Vec<Waker>,
     ) -> Arrival {
-        let Some(entry) = self.of_id(id) else { return Arrival::Stray };
+        let Some(entry) = self.open(id) else { return Arrival::Stray };
         entry.buffer.clear();
         entry.buffer.extend_from_slice(payload);
         entry.end(Outcome::Result(encoding), woken);
@@ -61,15 +61,15 @@ impl State {
 
     /// The other side sends no more items on a stream of its own.
     pub(crate) fn half_end(&mut self, id: u32, woken: &mut Vec<Waker>) -> Arrival {
-        let Some(entry) = self.of_id(id) else { return Arrival::Stray };
+        let Some(entry) = self.open(id).filter(|entry| !entry.peer_ended) else { return Arrival::Stray };
         entry.peer_ended = true;
-        woken.extend(entry.receiver.take());
+        entry.receiver.call(woken);
         Arrival::Taken
     }
 
     /// A stream has ended in some other way.
     pub(crate) fn end(&mut self, id: u32, outcome: Outcome, woken: &mut Vec<Waker>) -> Arrival {
-        let Some(entry) = self.of_id(id) else { return Arrival::Stray };
+        let Some(entry) = self.open(id) else { return Arrival::Stray };
         entry.end(outcome, woken);
         Arrival::Taken
     }
@@ -93,14 +93,30 @@ impl State {
         woken: &mut Vec<Waker>,
     ) -> Option<Grant> {
         if id == 0 {
+            let earned = self.credit < self.granted;
             self.credit += i64::from(bytes);
-            woken.append(&mut self.waiting);
-            let sound = self.credit <= i64::from(u32::MAX);
-            return Some(if sound { Grant::Earned } else { Grant::BeyondReason });
+            self.granted = self.credit;
+            self.call_senders(woken);
+            self.call_line(woken);
+            return Some(match (self.credit <= i64::from(u32::MAX), earned) {
+                (false, _) => Grant::BeyondReason,
+                (true, true) => Grant::Earned,
+                (true, false) => Grant::Unearned,
+            });
         }
-        let entry = self.of_id(id)?;
-        woken.extend(entry.sender.take());
+        let entry = self.open(id)?;
+        entry.sender.call(woken);
         Some(entry.credit.add(items, bytes))
+    }
+
+    /// The stream of that number, if it has not ended.
+    fn open(&mut self, id: u32) -> Option<&mut Entry> {
+        self.of_id(id).filter(|entry| entry.is_open())
+    }
+
+    /// The frames that may still come for streams that we have ended, since this was last asked.
+    pub(crate) fn take_crossing(&mut self) -> u32 {
+        std::mem::take(&mut self.crossing)
     }
 
     /// The bytes that handles have taken since this was last asked.
@@ -121,7 +137,7 @@ impl State {
     /// The other side allows so many streams at once.
     pub(crate) fn allow(&mut self, streams: usize, woken: &mut Vec<Waker>) {
         self.most = streams.max(1);
-        woken.append(&mut self.waiting);
+        self.call_line(woken);
     }
 
     /// How many streams of ours are open.
@@ -144,7 +160,7 @@ impl State {
         if matches!(self.phase, Phase::Open) {
             self.phase = Phase::Draining;
         }
-        woken.append(&mut self.waiting);
+        self.line.call(usize::MAX, woken);
         woken.append(&mut self.news);
         for place in 0..self.entries.len() {
             let id = self.entries[place].id;
@@ -171,14 +187,18 @@ impl State {
         if matches!(self.phase, Phase::Open) {
             self.phase = Phase::Draining;
         }
-        woken.append(&mut self.waiting);
+        self.line.call(usize::MAX, woken);
         woken.append(&mut self.news);
     }
 
     /// Nothing passes any more: every stream ends, and says why.
     pub(crate) fn over(&mut self, code: &Code, why: &'static str, woken: &mut Vec<Waker>) {
-        self.phase = Phase::Over(code.clone(), why);
-        woken.append(&mut self.waiting);
+        // The first reason is the true one.
+        if !matches!(self.phase, Phase::Over(..)) {
+            self.phase = Phase::Over(code.clone(), why);
+        }
+        self.call_senders(woken);
+        self.line.call(usize::MAX, woken);
         woken.append(&mut self.news);
         for entry in self.entries.iter_mut().filter(|entry| entry.id != 0) {
             entry.end(Outcome::Local(code.clone(), why), woken);
@@ -187,7 +207,7 @@ impl State {
 
     /// Ends the streams whose deadline has passed.
     pub(crate) fn expire(&mut self, now: Instant, woken: &mut Vec<Waker>) {
-        let mut earliest: Option<Instant> = None;
+        let mut earliest = self.line.expire(now, woken);
         for place in 0..self.entries.len() {
             let entry = &mut self.entries[place];
             let Some(deadline) = entry.deadline else { continue };
@@ -198,6 +218,7 @@ impl State {
             let id = entry.id;
             entry.end(Outcome::Local(Code::DeadlineExceeded, "no answer came in time"), woken);
             self.framing.encode_cancel(&mut self.out, id);
+            self.may_cross();
         }
         self.deadline = earliest;
     }
@@ -224,7 +245,7 @@ impl State {
     pub(crate) fn written(&mut self, left: usize, woken: &mut Vec<Waker>) {
         self.taken = left;
         if left + self.out.len() <= ITEMS_SOFT {
-            woken.append(&mut self.waiting);
+            self.call_senders(woken);
         }
     }
 
@@ -238,9 +259,10 @@ impl State {
         self.remove(key, woken);
     }
 
-    /// Whether handles have written something; if not, `driver` is woken when they do.
+    /// Whether handles have written something, or called while the connection ran; if not, `driver` is woken when they
+    /// do.
     pub(crate) fn attend(&mut self, driver: &Waker) -> bool {
-        if !self.out.is_empty() {
+        if !self.out.is_empty() || self.called {
             return true;
         }
         match &mut self.driver {
@@ -253,6 +275,7 @@ impl State {
     /// The connection runs, and looks by itself: nobody need wake it.
     pub(crate) fn attended(&mut self) {
         self.driver = None;
+        self.called = false;
     }
 
     /// Whether the connection was woken to gather what several handles write; told once.

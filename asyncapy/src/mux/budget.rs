@@ -8,14 +8,24 @@ use tokio::time::Instant;
 pub(crate) struct Budget {
     tokens: u32,
     most: u32,
+    /// How many come back each second.
+    rate: u32,
     /// When the bucket was filled last. The clock is read only when it runs empty.
     filled: Instant,
 }
 
+/// After so long any bucket is full.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 impl Budget {
     /// `most` at once, and as many again each second.
     pub(crate) fn new(most: u32, now: Instant) -> Self {
-        Self { tokens: most, most, filled: now }
+        Self::refilling(most, most, now)
+    }
+
+    /// `most` at once, and `rate` more each second.
+    pub(crate) fn refilling(most: u32, rate: u32, now: Instant) -> Self {
+        Self { tokens: most, most, rate, filled: now }
     }
 
     /// Takes one token; false if there is none.
@@ -39,10 +49,10 @@ impl Budget {
     }
 
     fn fill(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.filled).min(Duration::from_secs(1));
-        let tokens = (passed.as_micros() as u64 * u64::from(self.most) / 1_000_000) as u32;
+        let passed = now.saturating_duration_since(self.filled).min(LONGEST);
+        let tokens = passed.as_micros() as u64 * u64::from(self.rate) / 1_000_000;
         if tokens > 0 {
-            self.tokens = (self.tokens + tokens).min(self.most);
+            self.tokens = (u64::from(self.tokens) + tokens).min(self.most.into()) as u32;
             self.filled = now;
         }
     }

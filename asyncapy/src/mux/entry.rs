@@ -4,6 +4,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::waiters::Waiters;
 use super::{Credit, Item, Window};
 use crate::error::Code;
 use crate::wire::Encoding;
@@ -36,9 +37,11 @@ pub(crate) struct Entry {
     pub(super) buffer: Vec<u8>,
     pub(super) outcome: Option<Outcome>,
     /// Who waits for an item or for the end.
-    pub(super) receiver: Option<Waker>,
+    pub(super) receiver: Waiters,
     /// Who waits to send.
-    pub(super) sender: Option<Waker>,
+    pub(super) sender: Waiters,
+    /// Whether they wait for room on the connection, and not for the stream's credit.
+    pub(super) in_line: bool,
     pub(super) window: Window,
     pub(super) credit: Credit,
     /// Whether the other side sends nothing more but its result.
@@ -57,8 +60,9 @@ impl Entry {
             items: VecDeque::new(),
             buffer: Vec::new(),
             outcome: None,
-            receiver: None,
-            sender: None,
+            receiver: Waiters::default(),
+            sender: Waiters::default(),
+            in_line: false,
             window: Window::stream(),
             credit: Credit::default(),
             peer_ended: false,
@@ -86,8 +90,9 @@ impl Entry {
         self.items.clear();
         self.buffer.clear();
         self.outcome = None;
-        self.receiver = None;
-        self.sender = None;
+        self.receiver.clear();
+        self.sender.clear();
+        self.in_line = false;
         self.deadline = None;
         if self.buffer.capacity() > KEEP_AT_MOST {
             self.buffer = Vec::new();
@@ -97,6 +102,11 @@ impl Entry {
         }
     }
 
+    /// Whether it has not ended.
+    pub(super) fn is_open(&self) -> bool {
+        self.outcome.is_none()
+    }
+
     /// The stream has ended; the first end counts.
     pub(super) fn end(&mut self, outcome: Outcome, woken: &mut Vec<Waker>) {
         if self.outcome.is_none() {
@@ -104,8 +114,8 @@ impl Entry {
             self.peer_ended = true;
             self.ended = true;
             self.deadline = None;
-            woken.extend(self.receiver.take());
-            woken.extend(self.sender.take());
+            self.receiver.call(woken);
+            self.sender.call(woken);
         }
     }
 }

@@ -15,6 +15,7 @@ mod farewell;
 mod handle;
 mod io;
 mod item;
+mod line;
 #[allow(clippy::module_inception, reason = "the layer is named after its noun")]
 mod mux;
 mod pipeline;
@@ -22,6 +23,7 @@ mod processor;
 mod state;
 mod targets;
 mod timer;
+mod waiters;
 
 pub(crate) use arrivals::Arrival;
 pub(crate) use budget::Budget;
@@ -32,8 +34,9 @@ pub(crate) use farewell::Farewell;
 pub(crate) use handle::Handle;
 pub(crate) use io::Io;
 pub(crate) use item::Item;
+pub(crate) use line::Ticket;
 pub(crate) use mux::{ITEMS_SOFT, Key, Mux, Open, Side};
-pub(crate) use state::STREAMS;
+pub(crate) use state::{CROSSING, MOST_CROSSING, STREAMS};
 pub(crate) use targets::TARGETS;
 pub(crate) use timer::Timer;
 

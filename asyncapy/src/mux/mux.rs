@@ -1,12 +1,12 @@
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 use tokio::time::Instant;
 
 use super::state::{Phase, State};
-use super::{Item, Outcome};
+use super::{Item, Outcome, Ticket};
 use crate::error::Code;
 use crate::wire::Framing;
 
@@ -77,10 +77,11 @@ impl Mux {
     /// # Errors
     /// How it ended before it began.
     pub(crate) fn poll_open(
-        &self,
-        context: Option<&mut Context<'_>>,
+        self: &Arc<Self>,
+        context: &Context<'_>,
         frame: &mut BytesMut,
         open: Open<'_>,
+        ticket: &mut Option<Ticket>,
     ) -> Poll<Result<Key, Outcome>> {
         let mut state = self.lock();
         match state.phase {
@@ -93,14 +94,33 @@ impl Mux {
                 return Poll::Ready(Err(Outcome::NotRun(code.clone(), why)));
             }
         }
-        if state.ours >= state.most || state.credit <= 0 {
-            if let Some(context) = context {
-                state.waiting.push(context.waker().clone());
-            }
+        // Who comes last does not go first: what is free is for those who wait.
+        let taken = state.ours + if ticket.is_some() { 0 } else { state.line.len() };
+        if taken >= state.most || state.credit <= 0 {
+            let waker = match ticket {
+                Some(ticket) => {
+                    state.line.stay(ticket.number(), context);
+                    None
+                }
+                none => {
+                    let number = state.line.join(context, open.deadline);
+                    *none = Some(Ticket::new(self.clone(), number));
+                    // The connection's timer is to ring for who waits, too.
+                    state.watch(open.deadline).then(|| state.call_driver(false)).flatten()
+                }
+            };
+            drop(state);
+            waker.into_iter().for_each(Waker::wake);
             return Poll::Pending;
         }
         let id = state.next_id;
         let Some(next) = id.checked_add(2) else {
+            // Another connection has numbers left.
+            let mut woken = Vec::new();
+            state.close(&mut woken);
+            woken.extend(state.call_driver(false));
+            drop(state);
+            woken.into_iter().for_each(Waker::wake);
             let outcome = Outcome::NotRun(Code::ShuttingDown, "the connection has used up its numbers");
             return Poll::Ready(Err(outcome));
         };
@@ -141,7 +161,7 @@ impl Mux {
                 Poll::Ready(outcome)
             }
             None => {
-                wait(&mut entry.receiver, context);
+                entry.receiver.wait(context);
                 Poll::Pending
             }
         }
@@ -155,7 +175,7 @@ impl Mux {
             if entry.peer_ended {
                 return Poll::Ready(None);
             }
-            wait(&mut entry.receiver, context);
+            entry.receiver.wait(context);
             return Poll::Pending;
         };
         let grant = if entry.peer_ended { None } else { entry.window.take(item.payload.len()) };
@@ -188,11 +208,14 @@ impl Mux {
             return Poll::Ready(false);
         }
         if !entry.credit.allows() {
-            wait(&mut entry.sender, context);
+            entry.sender.wait(context);
             return Poll::Pending;
         }
         if *credit <= 0 || out.len() + *taken > ITEMS_SOFT {
-            waiting.push(context.waker().clone());
+            entry.sender.wait(context);
+            if !std::mem::replace(&mut entry.in_line, true) {
+                waiting.push(key);
+            }
             return Poll::Pending;
         }
         entry.credit.spend(payload);
@@ -229,6 +252,7 @@ impl Mux {
             }
             if !ended {
                 self.framing.encode_cancel(&mut state.out, key.id);
+                state.may_cross();
                 woken.extend(state.call_driver(true));
             }
             state.remove(key, woken);
@@ -270,7 +294,7 @@ impl Mux {
     pub(crate) fn poll_ended(&self, key: Key, context: &Context<'_>) -> Poll<()> {
         match self.lock().entry(key) {
             Some(entry) if entry.outcome.is_none() => {
-                wait(&mut entry.receiver, context);
+                entry.receiver.wait(context);
                 Poll::Pending
             }
             _ => Poll::Ready(()),
@@ -313,13 +337,5 @@ impl Mux {
             state.abandoned = true;
             woken.extend(state.call_driver(false));
         });
-    }
-}
-
-/// Keeps the waker of whoever asks.
-fn wait(place: &mut Option<Waker>, context: &Context<'_>) {
-    match place {
-        Some(known) => known.clone_from(context.waker()),
-        none => *none = Some(context.waker().clone()),
     }
 }

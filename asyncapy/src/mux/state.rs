@@ -4,7 +4,8 @@ use std::task::{Context, Waker};
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-use super::credit::START_CONNECTION;
+use super::credit::{START_CONNECTION, START_ITEMS};
+use super::line::Line;
 use super::targets::Targets;
 use super::{Entry, Key, Side};
 use crate::error::Code;
@@ -15,6 +16,13 @@ pub(crate) const STREAMS: usize = 1024;
 
 /// So many bytes that handles have taken are worth waking the connection for.
 const CONSUMED: usize = START_CONNECTION as usize / 4;
+
+/// The most frames that can be on their way for a stream when it ends: the items for which there is credit, as many
+/// credits, the end, the cancel.
+pub(crate) const CROSSING: u32 = 2 * START_ITEMS + 2;
+
+/// As many are reckoned with as that many streams could have.
+pub(crate) const MOST_CROSSING: u32 = CROSSING * STREAMS as u32;
 
 /// What the lock protects.
 pub(crate) struct State {
@@ -35,13 +43,17 @@ pub(crate) struct State {
     pub(super) targets: Targets,
     /// Bytes that we may still send on the connection.
     pub(super) credit: i64,
+    /// What that was after the last grant: a grant is earned by what was sent since.
+    pub(super) granted: i64,
     /// Bytes that handles have taken since the connection has last looked: they are granted anew.
     pub(super) consumed: usize,
     /// The earliest deadline of an entry, or an earlier moment.
     pub(super) deadline: Option<Instant>,
     pub(super) phase: Phase,
-    /// Those who wait to open a stream or to send, for room on the connection.
-    pub(super) waiting: Vec<Waker>,
+    /// Those who wait to open a stream.
+    pub(super) line: Line,
+    /// Streams whose senders wait for room or credit on the connection.
+    pub(super) waiting: Vec<Key>,
     /// Those who wait to hear of the connection as a whole: that the other side has greeted, that no more can be opened.
     pub(super) news: Vec<Waker>,
     /// Whether the other side has said its HELLO.
@@ -50,6 +62,10 @@ pub(crate) struct State {
     pub(super) driver: Option<Waker>,
     /// Whether it was woken to write, and more are likely to follow.
     pub(super) gathering: bool,
+    /// Whether it was called while it ran.
+    pub(super) called: bool,
+    /// Frames that may still come for streams that have ended: they were sent before the other side knew.
+    pub(super) crossing: u32,
     /// Whether the last handle that could open a stream is gone.
     pub(crate) abandoned: bool,
 }
@@ -98,14 +114,18 @@ impl State {
             most: STREAMS,
             targets: Targets::default(),
             credit: START_CONNECTION.into(),
+            granted: START_CONNECTION.into(),
             consumed: 0,
             deadline: None,
             phase: Phase::Open,
+            line: Line::default(),
             waiting: Vec::new(),
             news: Vec::new(),
             greeted: false,
             driver: None,
             gathering: false,
+            called: false,
+            crossing: 0,
             abandoned: false,
         }
     }
@@ -129,12 +149,15 @@ impl State {
             entry.begin(id, deadline);
         }
         self.by_id.insert(id, place);
-        if let Some(deadline) = deadline
-            && self.deadline.is_none_or(|earliest| earliest > deadline)
-        {
-            self.deadline = Some(deadline);
-        }
+        self.watch(deadline);
         Key { place, id }
+    }
+
+    /// Keeps a deadline in view; tells whether it is the next one.
+    pub(super) fn watch(&mut self, deadline: Option<Instant>) -> bool {
+        let next = deadline.filter(|deadline| self.deadline.is_none_or(|earliest| earliest > *deadline));
+        self.deadline = next.or(self.deadline);
+        next.is_some()
     }
 
     /// Frees the place of a stream.
@@ -147,7 +170,11 @@ impl State {
         self.free.push(key.place);
         if self.is_ours(key.id) {
             self.ours -= 1;
-            woken.append(&mut self.waiting);
+            self.call_line(woken);
+            if self.ours == 0 && (self.abandoned || !matches!(self.phase, Phase::Open)) {
+                // It was the last: the connection may close.
+                woken.extend(self.call_driver(false));
+            }
         }
         self.consume(left);
     }
@@ -177,9 +204,32 @@ impl State {
         id % 2 == self.next_id % 2
     }
 
+    /// Calls those whose turn it is to open a stream.
+    pub(super) fn call_line(&mut self, woken: &mut Vec<Waker>) {
+        if self.credit > 0 && self.line.len() > 0 {
+            self.line.call(self.most.saturating_sub(self.ours), woken);
+        }
+    }
+
+    /// Calls those who wait to send.
+    pub(super) fn call_senders(&mut self, woken: &mut Vec<Waker>) {
+        for key in std::mem::take(&mut self.waiting) {
+            if let Some(entry) = self.entry(key) {
+                entry.in_line = false;
+                entry.sender.call(woken);
+            }
+        }
+    }
+
+    /// So many frames may still come for a stream that we have ended.
+    pub(super) fn may_cross(&mut self) {
+        self.crossing = self.crossing.saturating_add(CROSSING).min(MOST_CROSSING);
+    }
+
     /// The waker of the connection, if it waits: whoever has the lock wakes it when that is free again.
     pub(super) fn call_driver(&mut self, gathering: bool) -> Option<Waker> {
         let driver = self.driver.take();
+        self.called |= driver.is_none();
         self.gathering |= gathering && driver.is_some();
         driver
     }

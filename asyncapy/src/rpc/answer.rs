@@ -39,8 +39,11 @@ impl Answer<'_> {
 
     /// Whether an item may be written now; if not, the call is polled again when one may.
     pub fn may_send(&mut self) -> bool {
-        self.stalled = !self.credit.allows() || *self.connection <= 0 || self.out.len() > ITEMS_SOFT;
-        !self.stalled
+        let room = *self.connection > 0 && self.out.len() <= ITEMS_SOFT;
+        let allowed = self.credit.allows();
+        // A credit wakes its own stream; room is for all that wait for it.
+        self.stalled = allowed && !room;
+        allowed && room
     }
 
     /// Writes an item of a stream; false if it cannot be written, which ends the call.

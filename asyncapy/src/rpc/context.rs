@@ -24,6 +24,8 @@ pub(crate) struct CallContext {
     pub(crate) deadline: Option<Instant>,
     /// Whether the caller has said that it sends no items.
     pub(crate) ended: bool,
+    /// The stream, where items may have come for it before its turn.
+    pub(crate) entered: Cell<Option<Key>>,
     /// The stream, once a channel was made of it.
     pub(crate) channel: Cell<Option<Key>>,
     /// Made when somebody asks.

@@ -8,7 +8,7 @@ use super::args::Arguments;
 use super::caller::{Again, CallOptions, CallRequest, Caller, Choice};
 use super::{Peer, Status};
 use crate::error::Error;
-use crate::mux::{Handle, Open};
+use crate::mux::{Handle, Open, Ticket};
 use crate::wire::{EncodeError, v3};
 
 /// A call on its way out: a connection is chosen, the OPEN is written. What comes back is for [`Call`](super::Call) and
@@ -21,6 +21,8 @@ pub(super) struct Opening<'a, C: Caller, A> {
     pub(super) options: CallOptions,
     choice: Choice,
     deadline: Option<Instant>,
+    /// The place in the line of those who wait for the connection.
+    ticket: Option<Ticket>,
     /// The connection that was chosen.
     chosen: Option<(Peer, C::Ticket)>,
 }
@@ -43,6 +45,7 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
             options: CallOptions::default(),
             choice: Choice::default(),
             deadline: None,
+            ticket: None,
             chosen: None,
         }
     }
@@ -80,7 +83,12 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
                 self.deadline = now.checked_add(limit);
             }
             let deadline = [self.deadline, self.options.deadline].into_iter().flatten().min();
-            match self.poll_open(&peer, context, deadline, now, ends) {
+            let mut waits = self.ticket.take();
+            let opened = self.poll_open(&peer, context, deadline, now, ends, &mut waits);
+            if opened.is_pending() {
+                self.ticket = waits;
+            }
+            match opened {
                 Poll::Ready(Ok(handle)) => {
                     let opened = (handle, peer.clone());
                     self.chosen = Some((peer, ticket));
@@ -106,6 +114,7 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
         deadline: Option<Instant>,
         now: Instant,
         ends: bool,
+        ticket: &mut Option<Ticket>,
     ) -> Poll<Result<Handle, Status>> {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
         if left.is_some_and(|left| left.is_zero()) {
@@ -115,7 +124,7 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
         frame.clear();
         let polled = self.write(peer, left, ends, &mut frame).map(|payload| {
             let open = Open { target: self.target, deadline, payload, ended: ends };
-            peer.mux().poll_open(Some(context), &mut frame, open)
+            peer.mux().poll_open(context, &mut frame, open, ticket)
         });
         if frame.capacity() <= KEEP_AT_MOST {
             FRAME.set(frame);

@@ -16,7 +16,7 @@ use super::scratch::Scratch;
 use super::{Connection, Target};
 use crate::error::Code;
 use crate::handler::Request;
-use crate::mux::{Credit, Key, Outcome};
+use crate::mux::{CROSSING, Credit, Key, MOST_CROSSING, Outcome};
 use crate::rpc::answer::{Answer, write_error};
 use crate::rpc::context::admits;
 use crate::rpc::function::Shape;
@@ -36,7 +36,8 @@ pub(super) struct Queued {
     /// Whether the caller has said that it sends no items.
     pub(super) ended: bool,
     /// The stream, where items may come before the turn.
-    key: Option<Key>,
+    pub(super) key: Option<Key>,
+    pub(super) credit: Credit,
     /// How long it may wait.
     pub(super) until: Instant,
 }
@@ -50,6 +51,20 @@ pub(super) struct Turn {
 
 type Acquire = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>;
 
+/// What a call that is given up has given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Given {
+    Nothing,
+    /// Items, or its time.
+    Work,
+}
+
+/// A call that has run for so long was not made in order to be cancelled.
+const WORK: Duration = Duration::from_millis(100);
+
+/// So often calls that wake one another are polled in a row.
+const PASSES: u32 = 8;
+
 /// What a call is made of, wherever its bytes lie.
 struct Opened<'a> {
     id: u32,
@@ -59,6 +74,7 @@ struct Opened<'a> {
     deadline: Option<Instant>,
     ended: bool,
     key: Option<Key>,
+    credit: Credit,
 }
 
 impl Connection {
@@ -70,7 +86,7 @@ impl Connection {
         scratch: &mut Scratch,
     ) -> Result<(), Violation> {
         let id = frame.stream;
-        if id <= self.last || self.mux.lock().is_own(id) {
+        if id <= self.seen || self.mux.lock().is_own(id) {
             return Err(Violation::new(
                 Code::ProtocolViolation,
                 "a stream's number is not the other side's next",
@@ -80,6 +96,9 @@ impl Connection {
         if !self.window.receive_bytes(payload.len()) {
             return Err(Violation::new(Code::FlowControl, "a call was sent without credit"));
         }
+        self.seen = id;
+        let ended = frame.flags.has(Flags::END);
+        self.crossing = (self.crossing + CROSSING).min(MOST_CROSSING);
         // What comes after our GOAWAY is not run, and the other side knows it.
         if self.leaving {
             self.consume(payload.len());
@@ -87,12 +106,13 @@ impl Connection {
         }
         self.last = id;
         self.number += 1;
+        let target = self.target(frame, bytes);
         let Some(encoding) = frame.encoding else {
             self.consume(payload.len());
             self.refuse(id, Encoding::Json, &Code::RequestMalformed, Some("arguments are no raw bytes"));
             return Ok(());
         };
-        let function = match self.target(frame, bytes) {
+        let function = match target {
             Some(Target::Function(function)) if self.admitted => function,
             Some(Target::Function(_)) => {
                 self.consume(payload.len());
@@ -125,7 +145,6 @@ impl Connection {
         }
         let Fields::Open { deadline, .. } = frame.fields else { return Ok(()) };
         let deadline = deadline.map(|left| self.pulse.now + Duration::from_millis(left.into()));
-        let ended = frame.flags.has(Flags::END);
         let metadata = match frame.flags.has(Flags::HEAD) {
             false => Metadata::default(),
             true => match Metadata::read(&bytes[frame.head.clone()], settings.head_size) {
@@ -139,7 +158,9 @@ impl Connection {
         };
         if self.must_wait() {
             // Items may come before the turn.
-            let key = (!ended).then(|| self.mux.accept(id, false));
+            let takes_items =
+                self.serving.functions.get(function).is_some_and(|entry| has_channel(entry.function.shape));
+            let key = (takes_items && !ended).then(|| self.mux.accept(id, false));
             let until = Instant::now() + settings.call_queue_timeout;
             let payload = Bytes::copy_from_slice(payload);
             self.queue.push_back(Queued {
@@ -151,12 +172,15 @@ impl Connection {
                 deadline,
                 ended,
                 key,
+                credit: Credit::default(),
                 until,
             });
             return Ok(());
         }
         self.context.metadata = metadata;
-        self.start(&Opened { id, function, encoding, payload, deadline, ended, key: None }, None, scratch);
+        let credit = Credit::default();
+        let opened = Opened { id, function, encoding, payload, deadline, ended, key: None, credit };
+        self.start(&opened, None, scratch);
         self.consume(payload.len());
         Ok(())
     }
@@ -181,8 +205,8 @@ impl Connection {
             let Some(queued) = self.queue.pop_front() else { return };
             let permit = self.turn.permit.take();
             self.context.metadata = queued.metadata;
-            let Queued { id, function, encoding, payload, deadline, ended, key, .. } = queued;
-            let opened = Opened { id, function, encoding, payload: &payload, deadline, ended, key };
+            let Queued { id, function, encoding, payload, deadline, ended, key, credit, .. } = queued;
+            let opened = Opened { id, function, encoding, payload: &payload, deadline, ended, key, credit };
             self.start(&opened, permit, scratch);
             self.consume(payload.len());
         }
@@ -213,16 +237,17 @@ impl Connection {
         call_context.encoding = encoding;
         call_context.deadline = opened.deadline;
         call_context.ended = opened.ended;
-        call_context.channel.set(opened.key);
+        call_context.entered.set(opened.key);
+        call_context.channel.set(None);
 
         let shape = entry.function.shape;
-        let mut work = Credit::default();
+        let mut work = opened.credit;
         let mut connection =
             if shape == Shape::ServerStream { self.mux.lock().connection_credit() } else { 0 };
         let before = connection;
         let (place, waker) = self.running.reserve();
         scratch.buffers.lend_output(&mut self.output);
-        let has_channel = matches!(shape, Shape::ClientStream | Shape::Duplex);
+        let has_channel = has_channel(shape);
         let out = if has_channel { &mut scratch.aside } else { &mut self.output };
         let whole = out.len();
         let mut answer = Answer {
@@ -242,9 +267,13 @@ impl Connection {
             call.as_mut().start(&mut request, &mut Context::from_waker(&waker), &mut answer)
         }));
         let stalled = answer.stalled;
-        if before != connection {
+        // What was written before a panic is not sent.
+        if before != connection && polled.is_ok() {
             self.mux.lock().spend((before - connection) as usize);
         }
+        // Nobody takes part in a stream whose channel was not asked for.
+        let entered = self.context.entered.take();
+        self.forget(entered);
         let channel = self.context.channel.take();
         let cancelled = self.context.cancelled.take();
         match polled {
@@ -266,6 +295,7 @@ impl Connection {
                     stalled,
                     channel,
                     cancelled,
+                    since: self.pulse.now,
                     _permit: permit,
                 };
                 self.places.insert(id, place);
@@ -276,6 +306,7 @@ impl Connection {
                 out.truncate(whole);
                 self.panicked(&*panic);
                 let_go(call, &serving.counters);
+                self.collect();
                 self.refuse(id, encoding, &Code::HandlerPanicked, None);
                 self.answered(channel, scratch);
             }
@@ -301,7 +332,9 @@ impl Connection {
 
     /// Polls the calls that were woken.
     pub(super) fn resume(&mut self, scratch: &mut Scratch) {
-        while let Some(woken) = self.running.take_woken() {
+        // Calls may wake one another, but what else there is to do has its turn too.
+        for _ in 0..PASSES {
+            let Some(woken) = self.running.take_woken() else { return };
             for place in &woken {
                 self.go_on(*place, scratch);
             }
@@ -340,7 +373,7 @@ impl Connection {
             None => Poll::Ready(()),
         }));
         let stalled = answer.stalled;
-        if before != connection {
+        if before != connection && polled.is_ok() {
             self.mux.lock().spend((before - connection) as usize);
         }
         match polled {
@@ -397,18 +430,19 @@ impl Connection {
         }
     }
 
-    /// Ends a call from the other side; false if it has ended before.
-    pub(super) fn cancel_call(&mut self, id: u32, outcome: Outcome) -> bool {
+    /// Ends a call from the other side, and tells what it has given; none if it has ended before.
+    pub(super) fn cancel_call(&mut self, id: u32, outcome: Outcome) -> Option<Given> {
         if let Some(work) = self.places.remove(&id).and_then(|place| self.running.take(place)) {
+            let worked = work.since + WORK <= self.pulse.now || work.credit != Credit::default();
             self.abort(work, outcome);
-            return true;
+            return Some(if worked { Given::Work } else { Given::Nothing });
         }
-        let Some(at) = self.queue.iter().position(|queued| queued.id == id) else { return false };
+        let at = self.queue.iter().position(|queued| queued.id == id)?;
         if let Some(queued) = self.queue.remove(at) {
             self.consume(queued.payload.len());
             self.forget(queued.key);
         }
-        true
+        Some(Given::Nothing)
     }
 
     /// Drops a call where it waits; what it held may panic in turn, which costs nobody else anything.
@@ -459,6 +493,11 @@ impl Connection {
     fn panicked(&self, panic: &(dyn Any + Send)) {
         note(panic, &self.serving.counters);
     }
+}
+
+/// Whether a function takes items from its caller.
+fn has_channel(shape: Shape) -> bool {
+    matches!(shape, Shape::ClientStream | Shape::Duplex)
 }
 
 /// Where a call answers.

@@ -1,10 +1,11 @@
 use bytes::{Buf, Bytes};
 use tracing::debug;
 
+use super::calls::Given;
 use super::scratch::Scratch;
 use super::{Connection, Target};
 use crate::error::Code;
-use crate::mux::{Arrival, Grant, Item, Outcome, Side, TARGETS};
+use crate::mux::{Arrival, Grant, Item, MOST_CROSSING, Outcome, Side, TARGETS};
 use crate::wire::Encoding;
 use crate::wire::v3::{Fields, Flags, Frame, FrameKind, GoAway, Hello};
 
@@ -29,15 +30,15 @@ impl Connection {
     pub(super) fn handle(&mut self, scratch: &mut Scratch) -> Result<(), Violation> {
         let mut input = std::mem::take(&mut self.input);
         let mut at = 0;
-        let mut waits = true;
+        self.held = false;
         let handled = loop {
-            if self.output.len() > self.serving.settings.output_hard {
-                waits = false;
-                break Ok(());
-            }
             let rest = &input[at..];
             if rest.is_empty() {
                 self.needed = 0;
+                break Ok(());
+            }
+            if self.output.len() > self.serving.settings.output_hard {
+                self.held = true;
                 break Ok(());
             }
             match self.framing.decode_v3(rest) {
@@ -58,7 +59,7 @@ impl Connection {
             }
         };
         input.advance(at);
-        let begun = !input.is_empty() && waits;
+        let begun = !input.is_empty() && !self.held;
         if !begun || at > 0 {
             self.pulse.begun = begun.then_some(self.pulse.now);
         } else {
@@ -70,6 +71,9 @@ impl Connection {
 
     /// Handles one frame; `bytes` begin with it.
     fn frame(&mut self, frame: &Frame, bytes: &[u8], scratch: &mut Scratch) -> Result<(), Violation> {
+        if frame.flags.has(Flags::COMPRESSED) || frame.flags.has(Flags::SEALED) {
+            return Err(Violation::new(Code::HeaderInvalid, "neither compression nor sealing was agreed on"));
+        }
         match frame.kind {
             FrameKind::Open => self.open(frame, bytes, scratch),
             FrameKind::Item => self.item(frame, &bytes[frame.payload.clone()], scratch),
@@ -95,11 +99,10 @@ impl Connection {
             } else {
                 state.result(id, frame.encoding, payload, &mut scratch.woken)
             };
-            let known = state.was_opened(id);
             drop(state);
             wake(scratch);
             if arrival == Arrival::Stray {
-                return self.stray(known);
+                return self.stray(id);
             }
             return Ok(());
         }
@@ -108,12 +111,12 @@ impl Connection {
             drop(state);
             wake(scratch);
             // Those that wait for their turn have no place yet; they are told when they have.
-            if let Some(queued) = self.queue.iter_mut().find(|queued| queued.id == id) {
+            if let Some(queued) = self.queue.iter_mut().find(|queued| queued.id == id && !queued.ended) {
                 queued.ended = true;
                 return Ok(());
             }
             return match arrival {
-                Arrival::Stray => self.stray(id <= self.last && !ours),
+                Arrival::Stray => self.stray(id),
                 _ => Ok(()),
             };
         }
@@ -127,23 +130,29 @@ impl Connection {
         let item = Item { encoding: frame.encoding, payload: Bytes::copy_from_slice(payload) };
         let mut state = self.mux.lock();
         let arrival = state.item(id, item, ends, &mut scratch.woken);
-        let known = if ours { state.was_opened(id) } else { id <= self.last };
         drop(state);
         wake(scratch);
         match arrival {
             Arrival::Taken => Ok(()),
-            Arrival::Stray => self.stray(known),
+            Arrival::Stray => self.stray(id),
             Arrival::NoCredit => Err(Violation::new(Code::FlowControl, NO_CREDIT)),
         }
     }
 
     /// A frame for a stream that is no more, or that never was.
-    fn stray(&mut self, known: bool) -> Result<(), Violation> {
-        if !known {
+    fn stray(&mut self, id: u32) -> Result<(), Violation> {
+        if !self.is_known(id) {
             return Err(Violation::new(
                 Code::ProtocolViolation,
                 "a frame for a stream that nobody has opened",
             ));
+        }
+        let crossing = self.mux.lock().take_crossing();
+        self.crossing = (self.crossing + crossing).min(MOST_CROSSING);
+        // What was sent before the other side knew of the end costs it nothing.
+        if self.crossing > 0 {
+            self.crossing -= 1;
+            return Ok(());
         }
         if !self.strays.spend() {
             return Err(Violation::new(Code::TooManyFrames, TOO_MANY));
@@ -154,39 +163,37 @@ impl Connection {
     /// Whether a stream was opened at some time, by whichever side.
     fn is_known(&self, id: u32) -> bool {
         let state = self.mux.lock();
-        if state.is_own(id) { state.was_opened(id) } else { id <= self.last }
+        if state.is_own(id) { state.was_opened(id) } else { id <= self.seen }
     }
 
     /// The other side gives a stream up, and says why.
     fn error(&mut self, frame: &Frame, payload: &[u8]) -> Result<(), Violation> {
         let encoding = frame.encoding.unwrap_or(Encoding::Json);
         let outcome = Outcome::Failed { encoding, payload: Bytes::copy_from_slice(payload) };
-        if self.end(frame.stream, outcome) {
-            return Ok(());
-        }
-        self.stray(self.is_known(frame.stream))
+        self.give_way(frame.stream, outcome)
     }
 
     /// The other side wants nothing more of a stream.
     fn cancel(&mut self, id: u32) -> Result<(), Violation> {
-        let ended = self.end(id, Outcome::Local(Code::Cancelled, "the other side has given it up"));
-        let known = self.is_known(id);
-        match (ended, known) {
-            (_, false) => {
-                Err(Violation::new(Code::ProtocolViolation, "a frame for a stream that nobody has opened"))
-            }
-            (true, _) if self.cancels.spend() => Ok(()),
-            (false, _) if self.control.spend() => Ok(()),
-            _ => Err(Violation::new(Code::TooManyFrames, TOO_MANY)),
-        }
+        self.give_way(id, Outcome::Local(Code::Cancelled, "the other side has given it up"))
     }
 
-    /// Ends a stream from the other side; false if it has ended before.
-    fn end(&mut self, id: u32, outcome: Outcome) -> bool {
+    /// Ends a stream as the other side wants it.
+    fn give_way(&mut self, id: u32, outcome: Outcome) -> Result<(), Violation> {
         if self.mux.lock().is_own(id) {
-            return self.mux.with(|state, woken| state.end(id, outcome, woken)) == Arrival::Taken;
+            // Every stream of ours ends once: that needs no budget.
+            return match self.mux.with(|state, woken| state.end(id, outcome, woken)) {
+                Arrival::Stray => self.stray(id),
+                _ => Ok(()),
+            };
         }
-        self.cancel_call(id, outcome)
+        match self.cancel_call(id, outcome) {
+            None => self.stray(id),
+            // Whoever gives up what has taken its time, or has given something, has not opened it in order to cancel.
+            Some(Given::Work) => Ok(()),
+            Some(Given::Nothing) if self.cancels.spend() => Ok(()),
+            Some(Given::Nothing) => Err(Violation::new(Code::TooManyFrames, TOO_MANY)),
+        }
     }
 
     fn credit(&mut self, frame: &Frame) -> Result<(), Violation> {
@@ -202,7 +209,10 @@ impl Connection {
                     }
                     Some(grant)
                 }
-                _ => self.mux.with(|state, woken| state.credit(id, items, bytes, woken)),
+                _ => match self.queue.iter_mut().find(|queued| queued.id == id) {
+                    Some(queued) if queued.key.is_none() => Some(queued.credit.add(items, bytes)),
+                    _ => self.mux.with(|state, woken| state.credit(id, items, bytes, woken)),
+                },
             };
         if id == 0 {
             self.running.wake_stalled();
@@ -212,24 +222,27 @@ impl Connection {
             Some(Grant::BeyondReason) => {
                 Err(Violation::new(Code::FlowControl, "more credit than anybody could mean"))
             }
-            None if !self.is_known(id) => self.stray(false),
-            // It may have crossed the end of its stream.
-            None => self.stray(true),
-            Some(Grant::Unearned) if self.control.spend() => Ok(()),
-            Some(Grant::Unearned) => Err(Violation::new(Code::TooManyFrames, TOO_MANY)),
+            None => self.stray(id),
+            Some(Grant::Unearned) => self.spend_control(),
         }
     }
 
     fn ping(&mut self, frame: &Frame) -> Result<(), Violation> {
         let Fields::Ping(data) = frame.fields else { return Ok(()) };
+        self.spend_control()?;
         if frame.flags.has(Flags::ACK) {
             return Ok(());
         }
-        if !self.control.spend() {
-            return Err(Violation::new(Code::TooManyFrames, TOO_MANY));
-        }
         self.framing.encode_ping(&mut self.output, data, true);
         Ok(())
+    }
+
+    /// A frame that asks for next to nothing has come.
+    fn spend_control(&mut self) -> Result<(), Violation> {
+        match self.control.spend() {
+            true => Ok(()),
+            false => Err(Violation::new(Code::TooManyFrames, TOO_MANY)),
+        }
     }
 
     fn hello(&mut self, payload: &[u8], encoding: Option<Encoding>) -> Result<(), Violation> {
@@ -267,6 +280,7 @@ impl Connection {
     }
 
     fn goaway(&mut self, payload: &[u8], encoding: Option<Encoding>) -> Result<(), Violation> {
+        self.spend_control()?;
         let goaway = GoAway::read(payload, encoding.unwrap_or(Encoding::Json))
             .map_err(|error| Violation::new(error.code(), "the GOAWAY cannot be read"))?;
         if let Some(code) = &goaway.error {
@@ -275,6 +289,7 @@ impl Connection {
                 state.drain(goaway.last, woken);
                 state.over(code, "the other side has ended the connection", woken);
             });
+            self.dismissed = true;
             return Ok(());
         }
         self.mux.with(|state, woken| state.drain(goaway.last, woken));

@@ -59,12 +59,16 @@ pub(crate) struct Connection {
     targets: Vec<Option<Target>>,
     /// The number of the last stream that the other side has opened.
     last: u32,
+    /// The same, with those that came after our GOAWAY and are not run.
+    seen: u32,
     /// What the other side may still send.
     window: Window,
     control: Budget,
     empties: Budget,
     cancels: Budget,
     strays: Budget,
+    /// Frames that may still come for streams that have ended.
+    crossing: u32,
     pulse: Pulse,
     /// What we say at first, if anything.
     hello: Option<Hello>,
@@ -74,8 +78,12 @@ pub(crate) struct Connection {
     admitted: bool,
     /// Whether we have said that we take no more streams.
     leaving: bool,
+    /// Whether the other side has ended the connection.
+    dismissed: bool,
     /// The bytes that the frame which has begun needs in all, as far as is known.
     needed: usize,
+    /// Whether frames that have come wait for room in the output.
+    held: bool,
     /// Whether the stream has taken all output and not yet written it.
     unflushed: bool,
     number: u64,
@@ -87,6 +95,9 @@ enum Target {
     Function(usize),
     Unknown(Box<str>),
 }
+
+/// So often a connection goes on by itself before others on its thread have their turn.
+const ROUNDS: u32 = 16;
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -132,6 +143,7 @@ impl Connection {
         let peer = Peer::new(mux.clone(), parts.encoding, parts.timeout, client.session(), false);
         let now = Instant::now();
         let admitted = parts.serving.admit.is_none();
+        let streams = u32::try_from(parts.serving.settings.streams).unwrap_or(u32::MAX);
         Self {
             io: parts.io,
             input: parts.input,
@@ -148,6 +160,7 @@ impl Connection {
                 metadata: Metadata::default(),
                 deadline: None,
                 ended: true,
+                entered: None.into(),
                 channel: None.into(),
                 cancelled: std::cell::OnceCell::new(),
             },
@@ -157,17 +170,22 @@ impl Connection {
             turn: calls::Turn::default(),
             targets: Vec::new(),
             last: 0,
+            seen: 0,
             window: Window::connection(),
             control: Budget::new(200, now),
             empties: Budget::new(100, now),
-            cancels: Budget::new(100, now),
+            // Whoever drops all of his streams at once has done nothing wrong.
+            cancels: Budget::refilling(streams.saturating_add(100), 100, now),
             strays: Budget::new(4096, now),
+            crossing: 0,
             pulse: Pulse::new(now),
             hello: parts.hello,
             greeted: false,
             admitted,
             leaving: false,
+            dismissed: false,
             needed: 0,
+            held: false,
             unflushed: false,
             number: 0,
         }
@@ -236,6 +254,7 @@ impl Connection {
         timer: &mut Timer<'_>,
         scratch: &mut Scratch,
     ) -> Poll<End> {
+        let mut rounds = 0;
         loop {
             match self.core().phase() {
                 Phase::Cut => return Poll::Ready(End::Cut),
@@ -247,6 +266,13 @@ impl Connection {
             if let Err(violation) = self.handle(scratch) {
                 return Poll::Ready(self.object(&violation));
             }
+            if self.dismissed {
+                return Poll::Ready(End::Closed);
+            }
+            if !self.queue.is_empty() {
+                // What came may wait for a turn, or have given one back.
+                self.serve_queue(context, scratch);
+            }
             if let Err(error) = self.write(context, scratch) {
                 return Poll::Ready(End::Io(error));
             }
@@ -255,6 +281,9 @@ impl Connection {
             }
             // Whoever reads nothing of what it is sent is not listened to either.
             if self.output.len() <= self.serving.settings.output_hard {
+                if self.held {
+                    continue;
+                }
                 match self.read(context, scratch) {
                     Poll::Ready(Ok(0)) => return Poll::Ready(End::PeerClosed),
                     Poll::Ready(Ok(_)) => continue,
@@ -269,6 +298,12 @@ impl Connection {
                 continue;
             }
             if self.running.attend(context.waker()) || self.mux.lock().attend(context.waker()) {
+                rounds += 1;
+                if rounds > ROUNDS {
+                    // A call that wakes itself again and again is not all that there is.
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 continue;
             }
             let closing = self.core().phase() != Phase::Open && !self.leaving;

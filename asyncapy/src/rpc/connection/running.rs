@@ -26,6 +26,8 @@ pub(super) struct Running {
     stalled: usize,
     /// The earliest deadline, or an earlier moment.
     deadline: Option<Instant>,
+    /// Where waking those that are stalled begins: each is the first now and then.
+    turn: usize,
 }
 
 struct Place {
@@ -50,6 +52,8 @@ pub(super) struct Work {
     /// The stream, where a handle takes part in it.
     pub(super) channel: Option<Key>,
     pub(super) cancelled: Option<Cancelled>,
+    /// When it began.
+    pub(super) since: Instant,
     pub(super) _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -171,7 +175,8 @@ impl Running {
         drop(state);
         for place in &list {
             if let Some(place) = self.places.get(*place as usize) {
-                place.bell.rung.store(false, Ordering::Release);
+                // What was done before the bell was rung is seen by the poll that follows.
+                place.bell.rung.swap(false, Ordering::AcqRel);
             }
         }
         Some(list)
@@ -184,14 +189,20 @@ impl Running {
     }
 
     /// Wakes the calls that wait for credit or room.
-    pub(super) fn wake_stalled(&self) {
+    pub(super) fn wake_stalled(&mut self) {
         if self.stalled == 0 {
             return;
         }
-        self.places
-            .iter()
-            .filter(|place| place.work.as_ref().is_some_and(|work| work.stalled))
-            .for_each(|place| place.waker.wake_by_ref());
+        let from = self.turn.min(self.places.len());
+        let (before, after) = self.places.split_at(from);
+        let mut stalled = (from..)
+            .zip(after)
+            .chain((0..).zip(before))
+            .filter(|(_, place)| place.work.as_ref().is_some_and(|work| work.stalled));
+        let Some((first, place)) = stalled.next() else { return };
+        place.waker.wake_by_ref();
+        stalled.for_each(|(_, place)| place.waker.wake_by_ref());
+        self.turn = first + 1;
     }
 
     /// Whether somebody was woken; if not, `driver` is woken when somebody is.

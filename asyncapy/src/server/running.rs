@@ -49,7 +49,7 @@ pub struct Stats {
     pub connections: usize,
     /// Sessions that are open.
     pub sessions: usize,
-    /// Handlers that wait for something.
+    /// Handlers and functions that wait for something.
     pub calls: usize,
     /// Connections accepted since the start.
     pub accepted: u64,
@@ -57,7 +57,9 @@ pub struct Stats {
     pub refused: u64,
     /// Packets taken in hand since the start.
     pub packets: u64,
-    /// Panics of handlers and filters since the start.
+    /// Streams opened by clients since the start, calls among them (protocol V3).
+    pub streams: u64,
+    /// Panics of handlers, functions and filters since the start.
     pub panics: u64,
 }
 
@@ -97,7 +99,7 @@ impl Handle {
 
     /// What the server counts, now.
     pub fn stats(&self) -> Stats {
-        let counters = &self.shared.counters;
+        let (counters, streams) = (&self.shared.counters, &self.shared.serving.counters);
         Stats {
             connections: self.shared.admission.open(),
             sessions: self.shared.sessions.len(),
@@ -105,7 +107,8 @@ impl Handle {
             accepted: counters.accepted.load(Ordering::Relaxed),
             refused: counters.refused.load(Ordering::Relaxed),
             packets: counters.packets.load(Ordering::Relaxed),
-            panics: counters.panics.load(Ordering::Relaxed),
+            streams: streams.calls.load(Ordering::Relaxed),
+            panics: counters.panics.load(Ordering::Relaxed) + streams.panics.load(Ordering::Relaxed),
         }
     }
 

@@ -3,7 +3,7 @@ use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound, pars
 
 use crate::mistakes::Mistakes;
 use crate::span::can_be_named;
-use crate::types::{borrowed, generic_types, last_segment};
+use crate::types::{borrowed, generic_types, last_segment, ungroup};
 
 /// What a function gives, as far as its return type's tokens tell.
 pub(crate) struct Returns {
@@ -126,7 +126,7 @@ fn streamed(ty: &Type) -> Option<Type> {
 
 /// `T` of an `impl Stream<Item = T>`; `T` and `E` of `Item = Result<T, E>`.
 fn item_of(stream: &Type, mistakes: &mut Mistakes) -> Option<(Type, Option<Type>)> {
-    let Type::ImplTrait(stream) = stream else { return None };
+    let Type::ImplTrait(stream) = ungroup(stream) else { return None };
     let item = stream.bounds.iter().find_map(|bound| {
         let TypeParamBound::Trait(bound) = bound else { return None };
         let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments else {
@@ -165,7 +165,7 @@ fn nameable(ty: &Type, mistakes: &mut Mistakes) {
 
 /// The type that a caller gets where a function gives `ty`.
 pub(crate) fn received(ty: &Type) -> Type {
-    if let Type::Reference(reference) = ty
+    if let Type::Reference(reference) = ungroup(ty)
         && last_segment(&reference.elem).is_some_and(|segment| segment.ident == "str")
     {
         return parse_quote!(::std::string::String);

@@ -197,7 +197,7 @@ fn failed(ty: Option<&Type>, function: &Function, private: &TokenStream) -> Toke
 fn written(function: &Function) -> &Type {
     match &function.returns.value {
         Value::One(value) => value,
-        Value::Items { stream, .. } => stream,
+        Value::Items(items) => &items.stream,
     }
 }
 

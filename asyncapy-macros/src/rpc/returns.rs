@@ -15,13 +15,19 @@ pub(crate) struct Returns {
 
 /// What is good.
 pub(crate) enum Value {
-    One(Type),
-    /// `Streaming<..>`; the types of an item and of its error where they can be told, and that of the stream.
-    Items {
-        item: Option<Type>,
-        error: Option<Type>,
-        stream: Type,
-    },
+    One(Box<Type>),
+    /// `Streaming<..>`.
+    Items(Box<Items>),
+}
+
+/// What a stream gives.
+pub(crate) struct Items {
+    /// The type of an item, where it can be told.
+    pub(crate) item: Option<Type>,
+    /// That of the error that an item can be.
+    pub(crate) error: Option<Type>,
+    /// That of the stream.
+    pub(crate) stream: Type,
 }
 
 /// What is not.
@@ -60,7 +66,7 @@ impl Returns {
     /// The type of the error that an item of its stream can be, where that is written.
     pub(crate) fn item_error(&self) -> Option<&Type> {
         match &self.value {
-            Value::Items { error, .. } => error.as_ref(),
+            Value::Items(items) => items.error.as_ref(),
             Value::One(_) => None,
         }
     }
@@ -80,9 +86,9 @@ impl Returns {
                     Some(item) => (Some(item.clone()), None),
                     None => item_of(&stream, mistakes).unzip(),
                 };
-                Value::Items { item: told, error: error.flatten(), stream }
+                Value::Items(Box::new(Items { item: told, error: error.flatten(), stream }))
             }
-            None => Value::One(good),
+            None => Value::One(Box::new(good)),
         };
         if let (Some(item), Value::One(_)) = (item, &value) {
             mistakes.under(item, "`item` is for streams: this function returns no `Streaming<..>`");

@@ -9,11 +9,18 @@ use crate::signature::Kind;
 
 /// The last segment of a type that is a path.
 pub(crate) fn last_segment(ty: &Type) -> Option<&syn::PathSegment> {
-    match ty {
+    match ungroup(ty) {
         Type::Path(path) => path.path.segments.last(),
-        Type::Group(group) => last_segment(&group.elem),
-        Type::Paren(paren) => last_segment(&paren.elem),
         _ => None,
+    }
+}
+
+/// A type that a `macro_rules!` macro has put in invisible brackets, or somebody in visible ones, without them.
+pub(crate) fn ungroup(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => ungroup(&group.elem),
+        Type::Paren(paren) => ungroup(&paren.elem),
+        other => other,
     }
 }
 

@@ -19,7 +19,6 @@ async fn calls(peer: &Peer) -> Result<(), Status> {
     let text: String = sum::call(peer, 1, 2).await?;
     let item: Option<Result<String, Status>> = count::call(peer, 2).await?.next().await;
     shout::call(peer).await?.send(5).await?;
-    sum::call(&5, 1, 2).await?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ trait One<T> {
     const LIMIT: u32;
     async fn a(&mut self);
     async fn b(self);
-    async fn c<T>(&self, x: T);
+    async fn c<U>(&self, x: U);
     async fn d(&self, x: &str);
     fn e(&self) -> impl Sized;
     fn f(&self) -> &str;

@@ -65,6 +65,10 @@ async fn chat(mut channel: Channel<String, String>, greeting: String) -> Result<
     Ok(())
 }
 
+#[deprecated]
+#[rpc]
+async fn old() {}
+
 /// What is served elsewhere.
 #[rpc(group = "far", remote)]
 async fn away(a: i64, tags: Vec<String>) -> Result<i64, MathError>;

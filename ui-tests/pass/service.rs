@@ -103,6 +103,10 @@ impl Counter {
         Streaming::iter(0..self.0.load(Ordering::Relaxed))
     }
 
+    /// For those who still know it.
+    #[deprecated]
+    pub async fn old(&self) {}
+
     /// In blocking code.
     pub fn get(&self) -> u64 {
         self.hidden()
@@ -121,7 +125,7 @@ fn main() {
     assert_eq!(names.len(), 6);
     assert!(names.contains(&"Method(\"bank.greeting\")".to_owned()), "{names:?}");
     let _ = BankServer::new(Small::new());
-    assert_eq!(Arc::new(Counter::new()).methods().len(), 3);
+    assert_eq!(Arc::new(Counter::new()).methods().len(), 4);
 }
 
 /// Nobody calls it: that it compiles is enough.

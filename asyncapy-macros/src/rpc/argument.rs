@@ -20,7 +20,7 @@ pub(crate) enum Role {
     /// Its type takes it from the call.
     Extractor,
     /// `Channel<In, Out>`.
-    Channel { takes: Type, gives: Option<Type> },
+    Channel { takes: Box<Type>, gives: Option<Box<Type>> },
     /// `Typed<T>`: all arguments of the call at once, under this name at the caller.
     Whole { ty: Type, ident: Ident },
     /// The caller sends it.
@@ -132,8 +132,10 @@ impl Attributes {
 fn extractor(argument: &PatType, ty: &Type, segment: &str) -> Role {
     let types = generic_types(ty).unwrap_or_default();
     match (segment, &types[..]) {
-        ("Channel", [takes]) => Role::Channel { takes: takes.clone(), gives: None },
-        ("Channel", [takes, gives]) => Role::Channel { takes: takes.clone(), gives: Some(gives.clone()) },
+        ("Channel", [takes]) => Role::Channel { takes: Box::new(takes.clone()), gives: None },
+        ("Channel", [takes, gives]) => {
+            Role::Channel { takes: Box::new(takes.clone()), gives: Some(Box::new(gives.clone())) }
+        }
         ("Typed", [whole]) => Role::Whole { ty: whole.clone(), ident: bound(&argument.pat) },
         _ => Role::Extractor,
     }

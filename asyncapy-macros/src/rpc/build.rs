@@ -60,7 +60,7 @@ pub(crate) fn write(function: &Function, callee: &Callee, private: &TokenStream)
         }
     });
     let share = matches!(callee, Callee::Method(_))
-        .then(|| quote_spanned!(site=> let __service = ::std::sync::Arc::clone(&__service);));
+        .then(|| quote_spanned!(site=> let __service = ::core::clone::Clone::clone(&__service);));
     let future = future(function, callee, &values, private);
     // The places of the type arguments are where the compiler complains of a future that cannot be sent and of a value
     // that cannot be written.
@@ -197,7 +197,7 @@ fn failed(ty: Option<&Type>, function: &Function, private: &TokenStream) -> Toke
 fn written(function: &Function) -> &Type {
     match &function.returns.value {
         Value::One(value) => value,
-        Value::Items { stream, .. } => stream,
+        Value::Items(items) => &items.stream,
     }
 }
 

@@ -75,8 +75,8 @@ fn types(function: &Function) -> (String, String, String, String) {
     let error = function.returns.error.ty().or(function.returns.item_error());
     let (takes, sends) = function.channel().map_or((None, None), |(takes, gives)| (Some(takes), gives));
     let (result, gives) = match &function.returns.value {
-        Value::One(result) => (Some(result), sends),
-        Value::Items { item, stream, .. } => (None, item.as_ref().or(Some(stream))),
+        Value::One(result) => (Some(&**result), sends),
+        Value::Items(items) => (None, items.item.as_ref().or(Some(&items.stream))),
     };
     (text(result), text(error), text(takes), text(gives))
 }

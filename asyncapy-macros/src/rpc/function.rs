@@ -129,7 +129,7 @@ impl Function {
         for second in channels().skip(1) {
             mistakes.under(&second.ty, "a call has one channel: its items would not know which is theirs");
         }
-        if let (Some(_), Value::Items { .. }) = (channels().next(), &self.returns.value) {
+        if let (Some(_), Value::Items(_)) = (channels().next(), &self.returns.value) {
             let message = "a function with a channel sends its items there: `Channel<In, Out>` instead of a `Streaming`";
             mistakes.under(&self.returns.written, message);
         }
@@ -167,7 +167,7 @@ impl Function {
     /// What its channel takes and gives.
     pub(crate) fn channel(&self) -> Option<(&Type, Option<&Type>)> {
         self.arguments.iter().find_map(|argument| match &argument.role {
-            Role::Channel { takes, gives } => Some((takes, gives.as_ref())),
+            Role::Channel { takes, gives } => Some((&**takes, gives.as_deref())),
             _ => None,
         })
     }
@@ -177,7 +177,7 @@ impl Function {
         match (self.channel(), &self.returns.value) {
             (Some((_, Some(_))), _) => Shape::Duplex,
             (Some((_, None)), _) => Shape::ClientStream,
-            (None, Value::Items { .. }) => Shape::ServerStream,
+            (None, Value::Items(_)) => Shape::ServerStream,
             (None, Value::One(_)) => Shape::Unary,
         }
     }

@@ -75,6 +75,7 @@ fn registration(function: &Function, private: &TokenStream) -> TokenStream {
     let build = build::write(function, &Callee::Function, private);
     quote_spanned! {Span::mixed_site()=>
         #(#cfgs)*
+        #[allow(deprecated, reason = "who marks a function so still serves it")]
         const _: () = {
             #private::inventory::submit! {
                 #private::FunctionRegistration {

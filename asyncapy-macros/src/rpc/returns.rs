@@ -3,7 +3,7 @@ use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound, pars
 
 use crate::mistakes::Mistakes;
 use crate::span::can_be_named;
-use crate::types::{borrowed, generic_types, last_segment};
+use crate::types::{borrowed, generic_types, last_segment, ungroup};
 
 /// What a function gives, as far as its return type's tokens tell.
 pub(crate) struct Returns {
@@ -15,13 +15,19 @@ pub(crate) struct Returns {
 
 /// What is good.
 pub(crate) enum Value {
-    One(Type),
-    /// `Streaming<..>`; the types of an item and of its error where they can be told, and that of the stream.
-    Items {
-        item: Option<Type>,
-        error: Option<Type>,
-        stream: Type,
-    },
+    One(Box<Type>),
+    /// `Streaming<..>`.
+    Items(Box<Items>),
+}
+
+/// What a stream gives.
+pub(crate) struct Items {
+    /// The type of an item, where it can be told.
+    pub(crate) item: Option<Type>,
+    /// That of the error that an item can be.
+    pub(crate) error: Option<Type>,
+    /// That of the stream.
+    pub(crate) stream: Type,
 }
 
 /// What is not.
@@ -60,7 +66,7 @@ impl Returns {
     /// The type of the error that an item of its stream can be, where that is written.
     pub(crate) fn item_error(&self) -> Option<&Type> {
         match &self.value {
-            Value::Items { error, .. } => error.as_ref(),
+            Value::Items(items) => items.error.as_ref(),
             Value::One(_) => None,
         }
     }
@@ -80,9 +86,9 @@ impl Returns {
                     Some(item) => (Some(item.clone()), None),
                     None => item_of(&stream, mistakes).unzip(),
                 };
-                Value::Items { item: told, error: error.flatten(), stream }
+                Value::Items(Box::new(Items { item: told, error: error.flatten(), stream }))
             }
-            None => Value::One(good),
+            None => Value::One(Box::new(good)),
         };
         if let (Some(item), Value::One(_)) = (item, &value) {
             mistakes.under(item, "`item` is for streams: this function returns no `Streaming<..>`");
@@ -126,7 +132,7 @@ fn streamed(ty: &Type) -> Option<Type> {
 
 /// `T` of an `impl Stream<Item = T>`; `T` and `E` of `Item = Result<T, E>`.
 fn item_of(stream: &Type, mistakes: &mut Mistakes) -> Option<(Type, Option<Type>)> {
-    let Type::ImplTrait(stream) = stream else { return None };
+    let Type::ImplTrait(stream) = ungroup(stream) else { return None };
     let item = stream.bounds.iter().find_map(|bound| {
         let TypeParamBound::Trait(bound) = bound else { return None };
         let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments else {
@@ -165,7 +171,7 @@ fn nameable(ty: &Type, mistakes: &mut Mistakes) {
 
 /// The type that a caller gets where a function gives `ty`.
 pub(crate) fn received(ty: &Type) -> Type {
-    if let Type::Reference(reference) = ty
+    if let Type::Reference(reference) = ungroup(ty)
         && last_segment(&reference.elem).is_some_and(|segment| segment.ident == "str")
     {
         return parse_quote!(::std::string::String);

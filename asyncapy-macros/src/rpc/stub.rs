@@ -1,5 +1,5 @@
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 
 use super::description;
 use super::function::{Function, Shape};
@@ -103,12 +103,13 @@ fn gives(function: &Function, sent: &TokenStream, private: &TokenStream) -> Toke
         return quote!(#private::OpenChannel<'_, __C, #sent, #gives, #takes>);
     }
     match &function.returns.value {
-        Value::Items { item: Some(item), .. } => {
-            let item = received(item);
+        Value::Items(items) => {
+            let stream = &items.stream;
+            let item = match &items.item {
+                Some(item) => received(item).into_token_stream(),
+                None => quote!(<#stream as #private::Stream>::Item),
+            };
             quote!(#private::OpenItems<'_, __C, #sent, #item>)
-        }
-        Value::Items { item: None, stream, .. } => {
-            quote!(#private::OpenItems<'_, __C, #sent, <#stream as #private::Stream>::Item>)
         }
         Value::One(value) => {
             let value = received(value);

@@ -66,6 +66,8 @@ fn send(function: &mut TraitItemFn) {
 /// Adds `Send` to each `impl Trait` in a type.
 fn sendable(ty: &mut Type) {
     match ty {
+        Type::Group(ty) => sendable(&mut ty.elem),
+        Type::Paren(ty) => sendable(&mut ty.elem),
         Type::ImplTrait(ty) => ty.bounds.push(parse_quote!(::core::marker::Send)),
         Type::Path(ty) => {
             let Some(segment) = ty.path.segments.last_mut() else { return };

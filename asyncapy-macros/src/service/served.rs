@@ -22,7 +22,7 @@ pub(super) fn write(
             #(#cfgs)*
             __methods.push({
                 const FUNCTION: #private::Function = #description;
-                let __service = ::std::sync::Arc::clone(#state);
+                let __service = ::core::clone::Clone::clone(#state);
                 #private::Method::new(FUNCTION, #requires, #build)
             });
         }
@@ -30,6 +30,7 @@ pub(super) fn write(
     let methods: Vec<_> = methods.collect();
     let mutable = (!methods.is_empty()).then(|| quote!(mut));
     quote_spanned! {Span::mixed_site()=>
+        #[allow(deprecated, reason = "who marks a method so still serves it")]
         fn methods(self: ::std::sync::Arc<Self>) -> ::std::vec::Vec<#private::Method> {
             let #mutable __methods = ::std::vec::Vec::new();
             #(#methods)*

@@ -10,6 +10,11 @@ use crate::wire::v3::Metadata;
 /// Whoever calls can be called upon: one connection ([`Peer`]), or a client that has several to choose from.
 ///
 /// Typed stubs take any of them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot make calls",
+    label = "not a caller",
+    note = "calls go by way of a connection's `Peer`, or of a client"
+)]
 pub trait Caller: Send + Sync {
     /// What the choice of a connection leaves behind until the call has ended.
     type Ticket: Send + 'static;

@@ -188,6 +188,11 @@ impl fmt::Debug for Method {
 }
 
 /// What serves the calls of a `#[service]`: the attribute writes it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a service",
+    label = "cannot be served",
+    note = "put `#[service]` on its impl; an implementation of a `#[service]` trait `Bank` is wrapped: `BankServer::new(..)`"
+)]
 pub trait Service: Send + Sync + 'static {
     /// Its methods, each with a share in the state.
     fn methods(self: std::sync::Arc<Self>) -> Vec<Method>;

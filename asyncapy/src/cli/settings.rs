@@ -95,8 +95,8 @@ fn placeholder(setting: &Setting) -> &'static str {
 fn heading(key: &str) -> &'static str {
     match key {
         "addr" | "port" | "listeners" => "Where",
-        "header_size" | "byteorder" | "encoding" | "max_packet_size" | "payload_depth" | "payload_nodes"
-        | "buf" => "Packets",
+        "header_size" | "byteorder" | "encoding" | "payload_depth" | "payload_nodes" | "buf" => "Packets",
+        _ if key.starts_with("max_packet_size") => "Packets",
         "logging_level" | "console_format" | "datefmt" => "Log",
         _ if key.starts_with("tls_") => "TLS",
         "connections"

@@ -223,6 +223,17 @@ impl State {
         self.deadline = earliest;
     }
 
+    /// No stream is opened before the two sides have agreed on how to seal.
+    pub(crate) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Streams may be opened.
+    pub(crate) fn release(&mut self, woken: &mut Vec<Waker>) {
+        self.held = false;
+        self.call_line(woken);
+    }
+
     /// The earliest deadline, or an earlier moment.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline

@@ -96,7 +96,7 @@ impl Mux {
         }
         // Who comes last does not go first: what is free is for those who wait.
         let taken = state.ours + if ticket.is_some() { 0 } else { state.line.len() };
-        if taken >= state.most || state.credit <= 0 {
+        if state.held || taken >= state.most || state.credit <= 0 {
             let waker = match ticket {
                 Some(ticket) => {
                     state.line.stay(ticket.number(), context);

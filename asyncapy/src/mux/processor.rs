@@ -169,6 +169,10 @@ impl ProcessorError {
     pub fn message(&self) -> &str {
         &self.message
     }
+
+    pub(crate) fn into_parts(self) -> (Code, Cow<'static, str>) {
+        (self.code, self.message)
+    }
 }
 
 impl fmt::Display for ProcessorError {

@@ -68,6 +68,8 @@ pub(crate) struct State {
     pub(super) crossing: u32,
     /// Whether the last handle that could open a stream is gone.
     pub(crate) abandoned: bool,
+    /// Whether no stream may be opened yet: the two sides have not agreed on how to seal.
+    pub(super) held: bool,
 }
 
 /// How far a connection has come.
@@ -127,6 +129,7 @@ impl State {
             called: false,
             crossing: 0,
             abandoned: false,
+            held: false,
         }
     }
 
@@ -206,7 +209,7 @@ impl State {
 
     /// Calls those whose turn it is to open a stream.
     pub(super) fn call_line(&mut self, woken: &mut Vec<Waker>) {
-        if self.credit > 0 && self.line.len() > 0 {
+        if self.credit > 0 && !self.held && self.line.len() > 0 {
             self.line.call(self.most.saturating_sub(self.ours), woken);
         }
     }

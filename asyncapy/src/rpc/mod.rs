@@ -4,6 +4,8 @@
 //!   [`Channel`]: what a call gives.
 //! - [`Status`] and [`CallError`]: why a call has no result.
 //! - [`Streaming`]: what a function returns to give items one by one.
+//! - [`PeerBuilder`]: a connection over a stream of one's own, and what it is told.
+//! - [`ApiKeyIdentity`], [`HelloMetadata`]: what a client has said of itself when it connected.
 //! - [`Metadata`], [`Deadline`], [`Cancelled`]: what a function can ask about its call, besides what every handler can.
 //! - [`Function`], [`Shape`], [`Place`]: what is known of a function.
 
@@ -17,12 +19,15 @@ mod caller;
 mod channel;
 pub(crate) mod connection;
 mod context;
+mod credentials;
 mod decode;
 pub(crate) mod dial;
 mod function;
 mod invocation;
 mod opening;
 mod peer;
+mod peer_builder;
+mod peer_settings;
 mod private;
 mod reflect;
 mod returned;
@@ -47,10 +52,12 @@ pub use called::{Called, called};
 pub use caller::{Again, CallOptions, CallRequest, Caller, Choice};
 pub use channel::{Channel, Items, Receiver, Sender};
 pub use context::{Cancelled, Deadline};
+pub use credentials::{ApiKeyIdentity, HelloMetadata};
 pub use function::{Function, FunctionRegistration, Method, Parameter, Returns, Service, Shape, linked};
 #[doc(hidden)]
 pub use invocation::{ErasedFunction, Invocation, function};
 pub use peer::Peer;
+pub use peer_builder::PeerBuilder;
 pub use private::Place;
 pub use reflect::{Argument, Description, FUNCTIONS};
 #[doc(hidden)]

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Status;
 use super::args::Written;
 use super::call::{Call, OpenChannel, OpenItems};
 use super::dial::Dial;
+use super::{PeerBuilder, Status};
 use crate::handler::{Address, Session};
 use crate::mux::{Io, Mux};
 use crate::wire::{Encoding, Framing};
@@ -73,6 +73,11 @@ impl Peer {
     /// Outside a tokio runtime.
     pub fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Dial::plain(Framing::default()).over(Io::of(stream), Address::Unix)
+    }
+
+    /// A connection of one's own making: what it is told before it begins.
+    pub fn builder() -> PeerBuilder {
+        PeerBuilder::new()
     }
 
     /// Calls a function by name. Arguments are a map or a struct (by name), a tuple or a list (by position), or `()`.

@@ -35,7 +35,7 @@ impl Place {
 
 /// Whether a certificate has this common name, or this name of a host.
 #[cfg(feature = "tls")]
-fn is_named(identity: &Identity, wanted: &str) -> bool {
+pub(super) fn is_named(identity: &Identity, wanted: &str) -> bool {
     identity.name() == Some(wanted)
         || identity.names().iter().any(|name| matches!(name, Name::Dns(name) if name == wanted))
 }

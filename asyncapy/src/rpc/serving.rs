@@ -5,9 +5,11 @@ use tokio::sync::Semaphore;
 
 use super::settings::Settings;
 use super::table::Functions;
-use crate::error::Code;
-use crate::handler::{Client, StateMap};
-use crate::mux::TARGETS;
+use crate::handler::StateMap;
+use crate::mux::{Pipeline, Side, TARGETS};
+use crate::security::ApiKeys;
+#[cfg(feature = "sealed")]
+use crate::security::{SealKey, SealKeys};
 use crate::wire::v3::{Hello, PeerLimits};
 
 /// What all V3 connections of a side share: what it serves and within which bounds.
@@ -18,8 +20,22 @@ pub(crate) struct Serving {
     /// Calls that wait for something hold one permit each.
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) counters: Counters,
-    /// Looks at the HELLO of the other side; where there is one, nothing is called before it.
-    pub(crate) admit: Option<Admit>,
+    /// The keys of which the other side must show one in its HELLO, before it may call.
+    pub(crate) credentials: Option<ApiKeys>,
+    /// What every connection does to payloads; it [seals](Pipeline::sealed) where there is a `seal`.
+    pub(crate) pipeline: Pipeline,
+    #[cfg(feature = "sealed")]
+    pub(crate) seal: Option<Seal>,
+}
+
+/// The secrets to seal with.
+#[cfg(feature = "sealed")]
+#[derive(Debug)]
+pub(crate) enum Seal {
+    /// The connecting side's: with this one.
+    With(SealKey),
+    /// The accepting side's: with any of these.
+    Any(SealKeys),
 }
 
 /// Nothing, within the default bounds.
@@ -31,7 +47,10 @@ impl Default for Serving {
             settings: Settings::default(),
             permits: Arc::new(Semaphore::new(CALLS)),
             counters: Counters::default(),
-            admit: None,
+            credentials: None,
+            pipeline: Pipeline::new(),
+            #[cfg(feature = "sealed")]
+            seal: None,
         }
     }
 }
@@ -39,10 +58,17 @@ impl Default for Serving {
 /// Calls that a side runs at once if nothing else is said.
 const CALLS: usize = 8_192;
 
-/// Says whether a HELLO will do.
-pub(crate) type Admit = Box<dyn Fn(&Hello, &Client) -> Result<(), Code> + Send + Sync>;
-
 impl Serving {
+    /// Whether nothing but HELLO is taken before there was one.
+    pub(crate) fn must_agree(&self, side: Side) -> bool {
+        self.pipeline.is_sealed() || self.must_be_admitted(side)
+    }
+
+    /// Whether the other side must show who it is before it may call.
+    pub(crate) fn must_be_admitted(&self, side: Side) -> bool {
+        side == Side::Accepting && self.credentials.is_some()
+    }
+
     /// What we say of ourselves.
     pub(crate) fn hello(&self, packet_size: u32) -> Hello {
         let limits = PeerLimits {
@@ -52,7 +78,9 @@ impl Serving {
             targets: Some(TARGETS.into()),
             ping_interval: u32::try_from(self.settings.ping_interval.as_millis()).ok(),
         };
-        Hello { agent: Some(AGENT.to_owned()), limits, ..Hello::default() }
+        let features = [("zstd", self.pipeline.is_compressed()), ("sealed", self.pipeline.is_sealed())];
+        let features = features.iter().filter(|(_, can)| *can).map(|(name, _)| (*name).to_owned()).collect();
+        Hello { agent: Some(AGENT.to_owned()), limits, features, ..Hello::default() }
     }
 }
 

@@ -29,6 +29,10 @@ pub(crate) struct Settings {
     pub(crate) packet_timeout: Duration,
     pub(crate) packet_min_rate: u32,
     pub(crate) packet_timeout_max: Duration,
+    /// The longest frame before HELLO, where that must show or agree on something, in bytes.
+    pub(crate) packet_size_unauthenticated: u32,
+    /// How long such a HELLO may take.
+    pub(crate) handshake_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -48,6 +52,8 @@ impl Default for Settings {
             packet_timeout: Duration::from_secs(10),
             packet_min_rate: 64 * 1024,
             packet_timeout_max: Duration::from_secs(30),
+            packet_size_unauthenticated: 16 * 1024,
+            handshake_timeout: Duration::from_secs(5),
         }
     }
 }

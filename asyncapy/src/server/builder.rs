@@ -3,6 +3,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::doorkeeping::Doorkeeping;
 use super::guard::Guards;
 use super::lifecycle::{Lifecycle, SessionHooks};
 use super::server::report;
@@ -48,10 +49,11 @@ pub struct Builder {
     endpoints: Vec<Endpoint>,
     #[cfg(feature = "tls")]
     tls: Option<TlsServer>,
+    pub(super) doorkeeping: Doorkeeping,
     pub(super) guards: Guards,
     pub(super) lifecycle: Lifecycle,
     pub(super) session_hooks: SessionHooks,
-    mistakes: Vec<String>,
+    pub(super) mistakes: Vec<String>,
 }
 
 impl Builder {
@@ -296,6 +298,7 @@ impl Builder {
                 functions,
                 self.state,
                 &self.settings,
+                self.doorkeeping,
                 self.guards,
                 self.session_hooks,
             )),

@@ -34,10 +34,15 @@ pub struct Limits {
     /// buffered. `ERR_PACKET_TOO_LARGE`, then the connection closes (protocol V2, rule 2). Default 1 MiB, or what the
     /// header can say where that is less: see [`Limits::packet_size`].
     pub max_packet_size: u32,
+    /// The longest frame of a client that has not shown who it is yet, in bytes, where the server asks for that by
+    /// [`credentials`](crate::server::Builder::credentials) or `sealed`; its HELLO must fit in. `ERR_PACKET_TOO_LARGE`,
+    /// then the connection closes (protocol V3). Default 16 KiB.
+    pub max_packet_size_unauthenticated: u32,
     /// How deep a payload may nest and how many values it may hold. `ERR_PAYLOAD_TOO_COMPLEX`, then the connection
     /// closes. Default 64 levels, 65,536 values.
     pub payload: PayloadLimits,
-    /// How long a TLS handshake may take. No reply: the connection closes. Default 5 s.
+    /// How long a TLS handshake may take. No reply: the connection closes. As long may a V3 client take for its HELLO,
+    /// where that must show who it is or how it seals: `ERR_TIMED_OUT`, then the connection closes. Default 5 s.
     pub handshake_timeout: Duration,
     /// How long a packet that has begun may take, before its length is added at
     /// [`packet_min_rate`](Limits::packet_min_rate). `ERR_TIMED_OUT`, then the connection closes. Default 10 s.
@@ -115,6 +120,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_packet_size: DEFAULT_PACKET_SIZE,
+            max_packet_size_unauthenticated: 16 * 1024,
             payload: PayloadLimits::default(),
             handshake_timeout: Duration::from_secs(5),
             packet_timeout: Duration::from_secs(10),
@@ -199,6 +205,8 @@ impl Limits {
             packet_timeout: self.packet_timeout,
             packet_min_rate: self.packet_min_rate,
             packet_timeout_max: self.packet_timeout_max,
+            packet_size_unauthenticated: self.max_packet_size_unauthenticated,
+            handshake_timeout: self.handshake_timeout,
         }
     }
 
@@ -267,6 +275,7 @@ impl Limits {
             ("new_connections_per_address", self.new_connections_per_address as usize),
             ("output_soft", self.output_soft),
             ("calls_in_flight", self.calls_in_flight),
+            ("max_packet_size_unauthenticated", self.max_packet_size_unauthenticated as usize),
             ("streams_per_connection", self.streams_per_connection),
             ("calls_per_connection", self.calls_per_connection),
         ] {

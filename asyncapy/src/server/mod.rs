@@ -13,6 +13,7 @@ mod builder;
 #[cfg(feature = "config")]
 pub mod config;
 mod connection;
+mod doorkeeping;
 mod fault;
 pub mod guard;
 mod lifecycle;

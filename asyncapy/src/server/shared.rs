@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Semaphore, watch};
 
 use super::admission::Admission;
+use super::doorkeeping::Doorkeeping;
 use super::guard::{Bans, Guards};
 use super::lifecycle::SessionHooks;
 use super::{Limits, Settings};
@@ -64,6 +65,7 @@ impl Shared {
         functions: Functions,
         state: StateMap,
         settings: &Settings,
+        doorkeeping: Doorkeeping,
         guards: Guards,
         session_hooks: SessionHooks,
     ) -> Self {
@@ -77,7 +79,10 @@ impl Shared {
             settings: limits.streams(),
             permits: calls.clone(),
             counters: rpc::serving::Counters::default(),
-            admit: None,
+            credentials: doorkeeping.credentials,
+            pipeline: doorkeeping.pipeline,
+            #[cfg(feature = "sealed")]
+            seal: doorkeeping.seal.map(rpc::serving::Seal::Any),
         });
         Self {
             table,

@@ -51,6 +51,17 @@ impl Default for Compression {
     }
 }
 
+#[cfg(feature = "zstd")]
+impl Compression {
+    /// At this level, or what is wrong with it.
+    pub(crate) fn at(level: i32) -> Result<Self, String> {
+        match level {
+            1..=19 => Ok(Self { level, ..Self::default() }),
+            _ => Err(format!("a level of compression is from 1 to 19, not {level}")),
+        }
+    }
+}
+
 impl Pipeline {
     /// One that does nothing.
     pub fn new() -> Self {

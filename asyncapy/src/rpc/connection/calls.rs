@@ -83,6 +83,7 @@ impl Connection {
         &mut self,
         frame: &Frame,
         bytes: &[u8],
+        payload: &[u8],
         scratch: &mut Scratch,
     ) -> Result<(), Violation> {
         let id = frame.stream;
@@ -92,7 +93,6 @@ impl Connection {
                 "a stream's number is not the other side's next",
             ));
         }
-        let payload = &bytes[frame.payload.clone()];
         if !self.window.receive_bytes(payload.len()) {
             return Err(Violation::new(Code::FlowControl, "a call was sent without credit"));
         }

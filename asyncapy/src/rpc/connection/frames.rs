@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use bytes::{Buf, Bytes};
 use tracing::debug;
 
@@ -5,20 +7,20 @@ use super::calls::Given;
 use super::scratch::Scratch;
 use super::{Connection, Target};
 use crate::error::Code;
-use crate::mux::{Arrival, Grant, Item, MOST_CROSSING, Outcome, Side, TARGETS};
+use crate::mux::{Arrival, Grant, Item, MOST_CROSSING, Outcome, TARGETS};
 use crate::wire::Encoding;
-use crate::wire::v3::{Fields, Flags, Frame, FrameKind, GoAway, Hello};
+use crate::wire::v3::{Fields, Flags, Frame, FrameKind, GoAway};
 
 /// A rule of the protocol that the other side has broken: the connection ends.
 #[derive(Debug)]
 pub(super) struct Violation {
     pub(super) code: Code,
-    pub(super) message: &'static str,
+    pub(super) message: Cow<'static, str>,
 }
 
 impl Violation {
     pub(super) fn new(code: Code, message: &'static str) -> Self {
-        Self { code, message }
+        Self { code, message: Cow::Borrowed(message) }
     }
 }
 
@@ -43,7 +45,7 @@ impl Connection {
             }
             match self.framing.decode_v3(rest) {
                 Ok(Ok(frame)) => {
-                    if let Err(violation) = self.frame(&frame, rest, scratch) {
+                    if let Err(violation) = self.take(&frame, rest, scratch) {
                         break Err(violation);
                     }
                     at += frame.end;
@@ -69,20 +71,24 @@ impl Connection {
         handled
     }
 
-    /// Handles one frame; `bytes` begin with it.
-    fn frame(&mut self, frame: &Frame, bytes: &[u8], scratch: &mut Scratch) -> Result<(), Violation> {
-        if frame.flags.has(Flags::COMPRESSED) || frame.flags.has(Flags::SEALED) {
-            return Err(Violation::new(Code::HeaderInvalid, "neither compression nor sealing was agreed on"));
-        }
+    /// Handles one frame; `bytes` begin with it, `payload` is as it was before it was compressed or sealed.
+    #[inline]
+    pub(super) fn frame(
+        &mut self,
+        frame: &Frame,
+        bytes: &[u8],
+        payload: &[u8],
+        scratch: &mut Scratch,
+    ) -> Result<(), Violation> {
         match frame.kind {
-            FrameKind::Open => self.open(frame, bytes, scratch),
-            FrameKind::Item => self.item(frame, &bytes[frame.payload.clone()], scratch),
-            FrameKind::Error => self.error(frame, &bytes[frame.payload.clone()]),
+            FrameKind::Open => self.open(frame, bytes, payload, scratch),
+            FrameKind::Item => self.item(frame, payload, scratch),
+            FrameKind::Error => self.error(frame, payload),
             FrameKind::Cancel => self.cancel(frame.stream),
             FrameKind::Credit => self.credit(frame),
             FrameKind::Ping => self.ping(frame),
-            FrameKind::Hello => self.hello(&bytes[frame.payload.clone()], frame.encoding),
-            FrameKind::GoAway => self.goaway(&bytes[frame.payload.clone()], frame.encoding),
+            FrameKind::Hello => self.hello(frame, bytes),
+            FrameKind::GoAway => self.goaway(payload, frame.encoding),
         }
     }
 
@@ -242,40 +248,6 @@ impl Connection {
         match self.control.spend() {
             true => Ok(()),
             false => Err(Violation::new(Code::TooManyFrames, TOO_MANY)),
-        }
-    }
-
-    fn hello(&mut self, payload: &[u8], encoding: Option<Encoding>) -> Result<(), Violation> {
-        if std::mem::replace(&mut self.greeted, true) {
-            return Err(Violation::new(Code::ProtocolViolation, "a second HELLO"));
-        }
-        let encoding = encoding.unwrap_or(Encoding::Json);
-        let hello = Hello::read(payload, encoding).map_err(|error| {
-            debug!(part = "Client handler", %error, "A HELLO cannot be read");
-            Violation::new(error.code(), "the HELLO cannot be read")
-        })?;
-        if let Some(streams) = hello.limits.streams {
-            self.mux.with(|state, woken| state.allow(streams as usize, woken));
-        }
-        if let Some(bytes) = hello.limits.packet_size {
-            self.mux.set_longest(bytes);
-        }
-        if let Some(admit) = &self.serving.admit {
-            admit(&hello, &self.client).map_err(|code| Violation::new(code, "the HELLO was refused"))?;
-        }
-        self.admitted = true;
-        self.mux.with(|state, woken| state.greet(woken));
-        if self.side == Side::Accepting {
-            let own = self.serving.hello(self.framing.max_packet_size());
-            self.say_hello(&own);
-        }
-        Ok(())
-    }
-
-    /// Says who we are, before anything else.
-    pub(super) fn say_hello(&mut self, hello: &Hello) {
-        if let Err(error) = self.framing.encode_hello(&mut self.output, Encoding::Json, hello) {
-            debug!(part = "Client handler", %error, "A HELLO does not fit the header");
         }
     }
 

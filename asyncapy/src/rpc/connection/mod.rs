@@ -2,14 +2,18 @@
 //!
 //! [`Connection::poll`] is the whole of it: poll the calls that were woken, write what has gathered, read what has come,
 //! then wait for whichever happens first. [`frames`] holds what each frame means, [`calls`] the way of one call,
-//! [`running`] the calls that wait, [`pulse`] the deadlines of the connection itself.
+//! [`running`] the calls that wait, [`pulse`] the deadlines of the connection itself, [`greeting`] what is agreed on at
+//! first, [`payloads`] what is done to payloads.
 
 mod calls;
 mod frames;
+mod greeting;
+mod payloads;
 mod pulse;
 mod running;
 mod scratch;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::io;
@@ -23,6 +27,9 @@ use tracing::debug;
 
 use self::calls::Queued;
 use self::frames::Violation;
+#[cfg(feature = "sealed")]
+use self::greeting::Begun;
+use self::payloads::Payloads;
 use self::pulse::Pulse;
 use self::running::Running;
 use self::scratch::Scratch;
@@ -70,8 +77,15 @@ pub(crate) struct Connection {
     /// Frames that may still come for streams that have ended.
     crossing: u32,
     pulse: Pulse,
+    /// What is done to payloads, if anything.
+    payloads: Option<Box<Payloads>>,
+    /// The longest frame that is taken once the other side is known; before that less may be.
+    packet_size: u32,
     /// What we say at first, if anything.
     hello: Option<Hello>,
+    /// Our part of the agreement on how to seal, until the other side's is there.
+    #[cfg(feature = "sealed")]
+    begun: Option<Box<Begun>>,
     /// Whether the other side has said its own.
     greeted: bool,
     /// Whether the other side may call: where credentials are asked for, they come first.
@@ -80,6 +94,8 @@ pub(crate) struct Connection {
     leaving: bool,
     /// Whether the other side has ended the connection.
     dismissed: bool,
+    /// Why the connection ends, where the other side has broken a rule.
+    objection: Option<&'static str>,
     /// The bytes that the frame which has begun needs in all, as far as is known.
     needed: usize,
     /// Whether frames that have come wait for room in the output.
@@ -142,15 +158,30 @@ impl Connection {
         // Its own peer does not keep the connection open.
         let peer = Peer::new(mux.clone(), parts.encoding, parts.timeout, client.session(), false);
         let now = Instant::now();
-        let admitted = parts.serving.admit.is_none();
         let streams = u32::try_from(parts.serving.settings.streams).unwrap_or(u32::MAX);
+        let packet_size = parts.framing.max_packet_size();
+        let mut payloads = Payloads::new(&parts.serving.pipeline, parts.framing, mux.longest());
+        if let Some(payloads) = &mut payloads {
+            mux.set_longest(payloads.set_longest(mux.longest()));
+        }
+        let mut pulse = Pulse::new(now);
+        let mut framing = parts.framing;
+        if parts.serving.must_agree(parts.side) {
+            let settings = &parts.serving.settings;
+            framing = framing.with_max_packet_size(packet_size.min(settings.packet_size_unauthenticated));
+            pulse.greet_by = Some(now + settings.handshake_timeout);
+        }
+        if parts.serving.pipeline.is_sealed() {
+            mux.lock().hold();
+        }
+        let admitted = !parts.serving.must_be_admitted(parts.side);
         Self {
             io: parts.io,
             input: parts.input,
             output: BytesMut::new(),
             client,
             mux,
-            framing: parts.framing,
+            framing,
             side: parts.side,
             serving: parts.serving,
             context: CallContext {
@@ -178,12 +209,17 @@ impl Connection {
             cancels: Budget::refilling(streams.saturating_add(100), 100, now),
             strays: Budget::new(4096, now),
             crossing: 0,
-            pulse: Pulse::new(now),
+            pulse,
+            payloads,
+            packet_size,
             hello: parts.hello,
+            #[cfg(feature = "sealed")]
+            begun: None,
             greeted: false,
             admitted,
             leaving: false,
             dismissed: false,
+            objection: None,
             needed: 0,
             held: false,
             unflushed: false,
@@ -203,10 +239,9 @@ impl Connection {
 
     /// Runs the connection to its end; what is left to be written is in `output`.
     pub(crate) async fn run(&mut self) -> End {
-        if let Some(hello) = self.hello.take() {
-            self.say_hello(&hello);
-        }
-        let end = {
+        let end = if let Err(violation) = self.greet() {
+            self.object(&violation)
+        } else {
             let mut sleep = pin!(tokio::time::sleep_until(self.pulse.deadline(&self.serving.settings)));
             let mut timer = Timer::new(sleep.as_mut());
             let mut gathered = false;
@@ -224,7 +259,9 @@ impl Connection {
         };
         self.let_go_of_all();
         let (code, why) = match &end {
-            End::Protocol(code) => (code.clone(), "the other side has broken a rule of the protocol"),
+            End::Protocol(code) => {
+                (code.clone(), self.objection.unwrap_or("the other side has broken a rule of the protocol"))
+            }
             End::Silent => (Code::Unavailable, "the other side is silent"),
             _ => (Code::Unavailable, "the connection is closed"),
         };
@@ -232,6 +269,9 @@ impl Connection {
             state.drain_into(&mut self.output);
             state.over(&code, why, woken);
         });
+        if let Err(violation) = self.process(&mut Scratch::default()) {
+            debug!(part = "Client handler", code = %violation.code, "The last frames cannot be sent");
+        }
         debug!(part = "Client handler", reason = ?end, "Closing");
         end
     }
@@ -273,8 +313,8 @@ impl Connection {
                 // What came may wait for a turn, or have given one back.
                 self.serve_queue(context, scratch);
             }
-            if let Err(error) = self.write(context, scratch) {
-                return Poll::Ready(End::Io(error));
+            if let Err(end) = self.write(context, scratch) {
+                return Poll::Ready(end);
             }
             if self.is_done() {
                 return Poll::Ready(End::Closed);
@@ -329,7 +369,7 @@ impl Connection {
         let goaway = GoAway {
             last: self.last,
             error: violation.map(|violation| violation.code.clone()),
-            message: violation.map(|violation| violation.message.to_owned()),
+            message: violation.map(|violation| violation.message.clone().into_owned()),
         };
         if let Err(error) = self.mux.outgoing().encode_goaway(&mut self.output, Encoding::Json, &goaway) {
             debug!(part = "Client handler", %error, "A GOAWAY does not fit the header");
@@ -340,6 +380,9 @@ impl Connection {
     fn object(&mut self, violation: &Violation) -> End {
         self.collect();
         self.say_goodbye(Some(violation));
+        if let Cow::Borrowed(why) = violation.message {
+            self.objection = Some(why);
+        }
         End::Protocol(violation.code.clone())
     }
 
@@ -371,26 +414,32 @@ impl Connection {
     }
 
     /// Writes what has gathered, as far as the other side takes it.
-    fn write(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> io::Result<()> {
+    fn write(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> Result<(), End> {
         if self.output.capacity() == 0 && self.mux.lock().has_output() {
             scratch.buffers.lend_output(&mut self.output);
         }
         self.collect();
+        if self.payloads.is_some()
+            && let Err(violation) = self.process(scratch)
+        {
+            return Err(self.object(&violation));
+        }
         if self.output.is_empty() && !self.unflushed {
             return Ok(());
         }
         let before = self.output.len();
         while !self.output.is_empty() {
             match self.io.poll_write(context, &mut self.output) {
-                Poll::Ready(written) => written?,
+                Poll::Ready(written) => written.map_err(End::Io)?,
                 Poll::Pending => break,
             };
         }
+        self.sent();
         if self.output.is_empty() {
             // Only TLS keeps something back; it must be asked again until it has written all.
             self.unflushed = match self.io.poll_flush(context) {
                 Poll::Ready(flushed) => {
-                    flushed?;
+                    flushed.map_err(End::Io)?;
                     false
                 }
                 Poll::Pending => true,

@@ -3,6 +3,7 @@ use tokio::time::Instant;
 use super::scratch::Scratch;
 use super::{Connection, End};
 use crate::error::Code;
+use crate::mux::Side;
 use crate::rpc::settings::Settings;
 
 /// When something was last heard of the other side, and what is waited for.
@@ -16,6 +17,8 @@ pub(super) struct Pulse {
     pub(super) begun: Option<Instant>,
     /// The last progress of a write that is stuck.
     stuck: Option<Instant>,
+    /// Until when the other side must have said HELLO, where nothing goes without.
+    pub(super) greet_by: Option<Instant>,
 }
 
 /// After so many unanswered questions the other side is taken for dead (protocol V3, "PING").
@@ -23,7 +26,7 @@ const MISSES: u32 = 2;
 
 impl Pulse {
     pub(super) fn new(now: Instant) -> Self {
-        Self { now, heard: now, missed: 0, begun: None, stuck: None }
+        Self { now, heard: now, missed: 0, begun: None, stuck: None, greet_by: None }
     }
 
     pub(super) fn heard(&mut self, now: Instant) {
@@ -55,6 +58,7 @@ impl Connection {
         let all = [
             pulse.stuck.map(|since| since + settings.write_stall),
             pulse.begun.map(|since| since + settings.frame_deadline(self.needed)),
+            pulse.greet_by,
             self.running.deadline(),
             self.queue.front().map(|queued| queued.until),
             self.mux.lock().deadline(),
@@ -73,6 +77,10 @@ impl Connection {
         if self.pulse.begun.is_some_and(|since| since + settings.frame_deadline(self.needed) <= now) {
             let violation = super::Violation::new(Code::TimedOut, "a frame took too long");
             return Some(self.object(&violation));
+        }
+        if self.pulse.greet_by.is_some_and(|until| until <= now) {
+            let code = if self.side == Side::Accepting { Code::TimedOut } else { Code::Unavailable };
+            return Some(self.object(&super::Violation::new(code, "no HELLO has come in time")));
         }
         if self.pulse.deadline(settings) <= now {
             if self.pulse.missed >= MISSES {

@@ -20,6 +20,8 @@ pub(super) struct Scratch {
     pub(super) woken: Vec<Waker>,
     /// What a call has answered whose stream has items that must go first.
     pub(super) aside: BytesMut,
+    /// A payload that is opened, or frames that are sealed, where that is done.
+    pub(super) plain: BytesMut,
 }
 
 /// Calls that have ended and can be used again, by function.

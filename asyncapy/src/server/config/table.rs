@@ -101,6 +101,8 @@ settings! {
     "buf" ["buffer_size"] = "16 KiB", Size => limits.buf, "the read buffer of a connection at the start, at least 256 bytes";
     "max_packet_size" = "1 MiB", Size => limits.max_packet_size,
         "the longest packet, and no longer than the header can say: ERR_PACKET_TOO_LARGE";
+    "max_packet_size_unauthenticated" = "16 KiB", Size => limits.max_packet_size_unauthenticated,
+        "the longest frame of a client that must show who it is and has not yet: ERR_PACKET_TOO_LARGE";
     "payload_depth" = "64", Count => limits.payload.depth, "how deep a payload may nest: ERR_PAYLOAD_TOO_COMPLEX";
     "payload_nodes" = "65536", Count => limits.payload.nodes, "how many values a payload may hold: ERR_PAYLOAD_TOO_COMPLEX";
     "timeout" = "60s", Span => limits.timeout, "how long a session may be idle: ERR_TIMED_OUT";

@@ -241,8 +241,16 @@ impl Connection {
                 self.needed = 0;
                 return Step::NeedInput;
             }
-            if self.number == 0 && self.shared.framing.version(&self.input) == Some(v3::VERSION) {
-                return Step::End(End::Streams);
+            if self.number == 0 {
+                match self.shared.framing.version(&self.input) {
+                    Some(v3::VERSION) => return Step::End(End::Streams),
+                    // Packets cannot be sealed, and who seals takes nothing else.
+                    Some(_) if self.shared.serving.pipeline.is_sealed() => {
+                        self.fail(&Code::SealRequired, Encoding::Json);
+                        return Step::End(End::Protocol(Code::SealRequired));
+                    }
+                    _ => {}
+                }
             }
             match self.shared.framing.decode(&self.input) {
                 Ok(Ok(frame)) => {

@@ -86,7 +86,7 @@ fn main() {
 }
 
 /// Nobody calls it: that it compiles is enough.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "it is compiled alone")]
 async fn calls(peer: &Peer) -> Result<(), Box<dyn std::error::Error>> {
     let _: i64 = sum::call(peer, 1, 2).await?;
     let _: i64 = divide::call(peer, 1, 2).timeout(std::time::Duration::from_secs(1)).await.unwrap();

@@ -129,7 +129,7 @@ fn main() {
 }
 
 /// Nobody calls it: that it compiles is enough.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "it is compiled alone")]
 async fn calls(peer: Peer) -> Result<(), Status> {
     let bank = BankClient::new(peer.clone());
     let _: u64 = bank.balance(7).await.unwrap();

@@ -29,7 +29,8 @@ pub use crate::rpc::{
     ArgumentBySerde, Returned, argument, argument_or_else, called, forward, function, no_others,
 };
 pub use crate::rpc::{
-    Call, CallError, Caller, Named, OpenChannel, OpenItems, SentBy, Status, Streaming, Whole,
+    Call, CallError, Caller, ItemsBody, Named, OpenChannel, OpenItems, SentBy, Status, Streaming, ValueBody,
+    Whole,
 };
 pub use crate::rpc::{Function, FunctionRegistration, Method, Parameter, Place, Returns, Service, Shape};
 pub use futures_core::Stream;

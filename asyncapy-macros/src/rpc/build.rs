@@ -65,7 +65,11 @@ pub(crate) fn write(function: &Function, callee: &Callee, private: &TokenStream)
     // The places of the type arguments are where the compiler complains of a future that cannot be sent and of a value
     // that cannot be written.
     let output = Ident::new("_", function.span());
-    let body = Ident::new("_", at(written(function)));
+    let body = match function.shape() {
+        Shape::ServerStream => quote!(#private::ItemsBody<_, _>),
+        Shape::Unary | Shape::ClientStream | Shape::Duplex => quote!(#private::ValueBody<_>),
+    };
+    let body = spanned_like(body, written(function));
     quote_spanned! {site=>
         #private::function::<_, #output, #body>(move |__request| {
             #by_serde

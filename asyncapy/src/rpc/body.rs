@@ -11,7 +11,7 @@ use super::answer::{Answer, Failed};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent to the caller",
     label = "not serializable",
-    note = "derive serde's `Serialize` for it"
+    note = "derive serde's `Serialize` for it; the return type of a function that gives a stream is written out: `Streaming<..>`"
 )]
 pub trait SentToCaller: Serialize + Send + 'static {}
 

@@ -45,7 +45,7 @@ pub use args::{Arguments, Named, SentBy, Whole, Written};
 #[doc(hidden)]
 pub use argument::{ArgumentBySerde, ReadArgument, argument, argument_or_else, no_others};
 #[doc(hidden)]
-pub use body::{Body, Producer, SentToCaller};
+pub use body::{Body, Items as ItemsBody, Producer, SentToCaller, Value as ValueBody};
 pub use call::{Call, OpenChannel, OpenItems};
 #[doc(hidden)]
 pub use called::{Called, called};

@@ -93,11 +93,14 @@ impl State {
         woken: &mut Vec<Waker>,
     ) -> Option<Grant> {
         if id == 0 {
-            let earned = self.credit < self.granted;
+            let dry = self.credit <= 0;
             self.credit += i64::from(bytes);
-            self.granted = self.credit;
-            self.call_senders(woken);
-            self.call_line(woken);
+            let earned = bytes > 0 && self.credit <= self.granted;
+            self.granted = self.granted.max(self.credit);
+            if dry && self.credit > 0 {
+                self.call_senders(woken);
+                self.call_line(woken);
+            }
             return Some(match (self.credit <= i64::from(u32::MAX), earned) {
                 (false, _) => Grant::BeyondReason,
                 (true, true) => Grant::Earned,

@@ -14,14 +14,14 @@ pub(crate) const START_CONNECTION: u32 = 8 * 1024 * 1024;
 pub(crate) struct Credit {
     items: i64,
     bytes: i64,
-    /// Whether anything was sent since the last grant.
-    used: bool,
+    /// Items that were sent and for which no grant has come: each earns one.
+    sent: u32,
 }
 
 /// What a grant is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Grant {
-    /// Something was sent since the last one.
+    /// It gives back what was sent.
     Earned,
     /// Nothing was: it costs the other side nothing, and is counted.
     Unearned,
@@ -32,7 +32,7 @@ pub(crate) enum Grant {
 impl Default for Credit {
     fn default() -> Self {
         // Whoever wants a larger window from the start says so at once: that is not counted.
-        Self { items: START_ITEMS.into(), bytes: START_BYTES.into(), used: true }
+        Self { items: START_ITEMS.into(), bytes: START_BYTES.into(), sent: 1 }
     }
 }
 
@@ -45,7 +45,7 @@ impl Credit {
     pub(crate) fn spend(&mut self, bytes: usize) {
         self.items -= 1;
         self.bytes -= bytes as i64;
-        self.used = true;
+        self.sent = self.sent.saturating_add(1);
     }
 
     /// The other side has granted more.
@@ -56,7 +56,13 @@ impl Credit {
         if self.items > u32::MAX.into() || self.bytes > u32::MAX.into() {
             return Grant::BeyondReason;
         }
-        if std::mem::take(&mut self.used) { Grant::Earned } else { Grant::Unearned }
+        match self.sent.checked_sub(1) {
+            Some(left) => {
+                self.sent = left;
+                Grant::Earned
+            }
+            None => Grant::Unearned,
+        }
     }
 }
 
@@ -149,6 +155,7 @@ mod tests {
         assert!(!credit.allows());
         assert_eq!(credit.add(0, 1 << 20), Grant::Earned);
         assert!(credit.allows());
+        assert_eq!(credit.add(1, 0), Grant::Earned, "a larger window, at the start");
         assert_eq!(credit.add(1, 0), Grant::Unearned);
     }
 

@@ -43,7 +43,7 @@ pub(crate) struct State {
     pub(super) targets: Targets,
     /// Bytes that we may still send on the connection.
     pub(super) credit: i64,
-    /// What that was after the last grant: a grant is earned by what was sent since.
+    /// The most that it has been: a grant that only gives back is earned.
     pub(super) granted: i64,
     /// Bytes that handles have taken since the connection has last looked: they are granted anew.
     pub(super) consumed: usize,
@@ -235,5 +235,23 @@ impl State {
         self.called |= driver.is_none();
         self.gathering |= gathering && driver.is_some();
         driver
+    }
+}
+
+#[cfg(test)]
+impl State {
+    /// No stream has left anything behind.
+    pub(crate) fn assert_empty(&self) {
+        let taken: Vec<_> = self.entries.iter().filter(|entry| entry.id != 0).collect();
+        assert!(taken.is_empty(), "entries: {taken:?}");
+        assert_eq!(self.entries.len(), self.free.len(), "free places");
+        assert!(self.by_id.is_empty(), "numbers: {:?}", self.by_id);
+        assert_eq!((self.ours, self.line.len()), (0, 0), "streams, and those who wait to open one");
+    }
+
+    /// The bytes and the number of the items that wait on the stream to be taken.
+    pub(crate) fn buffered(&mut self, id: u32) -> (usize, usize) {
+        let items = self.of_id(id).map(|entry| &entry.items);
+        items.map_or((0, 0), |items| (items.iter().map(|item| item.payload.len()).sum(), items.len()))
     }
 }

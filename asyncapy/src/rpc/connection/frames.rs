@@ -205,6 +205,7 @@ impl Connection {
     fn credit(&mut self, frame: &Frame) -> Result<(), Violation> {
         let Fields::Credit { items, bytes } = frame.fields else { return Ok(()) };
         let id = frame.stream;
+        let dry = id == 0 && self.mux.lock().connection_credit() <= 0;
         let streams =
             match self.places.get(&id).copied().and_then(|place| Some((place, self.running.get(place)?))) {
                 // A stream of items that a call gives: its credit stands with the call.
@@ -220,7 +221,7 @@ impl Connection {
                     _ => self.mux.with(|state, woken| state.credit(id, items, bytes, woken)),
                 },
             };
-        if id == 0 {
+        if dry {
             self.running.wake_stalled();
         }
         match streams {

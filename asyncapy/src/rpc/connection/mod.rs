@@ -12,6 +12,8 @@ mod payloads;
 mod pulse;
 mod running;
 mod scratch;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};

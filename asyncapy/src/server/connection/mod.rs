@@ -232,7 +232,10 @@ impl Connection {
         }
         loop {
             if self.core().phase() != Phase::Open {
-                return Step::End(End::Closed);
+                // Whoever has opened streams is told that they are not run.
+                let streams =
+                    self.number == 0 && self.shared.framing.version(&self.input) == Some(v3::VERSION);
+                return Step::End(if streams { End::Streams } else { End::Closed });
             }
             if self.output.len() > self.shared.limits.output_soft {
                 return Step::Full;

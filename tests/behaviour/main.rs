@@ -26,6 +26,8 @@ mod lifecycle;
 mod listeners;
 mod logging;
 mod malformed;
+mod middleware_calls;
+mod middleware_packets;
 mod python_client;
 mod python_client_v3;
 mod rate_limit;

@@ -20,6 +20,7 @@ mod decode;
 pub(crate) mod dial;
 mod function;
 mod invocation;
+pub mod middleware;
 mod opening;
 mod peer;
 mod private;

@@ -234,6 +234,7 @@ impl Connection {
             connection: &mut connection,
             stalled: false,
             failed: false,
+            ending: None,
         };
         let view = View::new(opened.payload, encoding, &scratch.index);
         let mut request =
@@ -334,6 +335,7 @@ impl Connection {
             connection: &mut connection,
             stalled: false,
             failed: false,
+            ending: None,
         };
         let polled = catch_unwind(AssertUnwindSafe(|| match call {
             Some(call) => call.as_mut().poll(&mut Context::from_waker(&waker), &mut answer),

@@ -149,6 +149,7 @@ impl Connection {
                 deadline: None,
                 ended: true,
                 channel: None.into(),
+                handle: None.into(),
                 cancelled: std::cell::OnceCell::new(),
             },
             running: Running::default(),

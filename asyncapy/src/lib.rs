@@ -70,6 +70,8 @@
 //! | `spec` | JSON Schemas of typed packets (schemars) |
 //! | `sealed` | payloads sealed under a shared key, for where there is no TLS (ring) |
 //! | `zstd` | compressed payloads; needs a C compiler |
+//! | `tower` | tower layers as middleware |
+//! | `metrics` | metrics of calls, in Prometheus' format |
 //! | `cli` | the `asyncapy` command and [`dispatch`] listings |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

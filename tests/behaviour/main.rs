@@ -31,6 +31,8 @@ mod pool_calls;
 mod pool_discovery;
 mod pool_failover;
 mod pool_sessions;
+mod middleware_calls;
+mod middleware_packets;
 mod python_client;
 mod python_client_v3;
 mod rate_limit;

@@ -6,8 +6,19 @@ use crate::mistakes::Mistakes;
 use crate::types::{generic_types, last_segment, owned};
 
 /// The types that are extractors wherever they stand.
-const EXTRACTORS: &[&str] =
-    &["Client", "Session", "State", "Peer", "Metadata", "Deadline", "Cancelled", "Typed", "Channel"];
+const EXTRACTORS: &[&str] = &[
+    "Client",
+    "Session",
+    "State",
+    "Peer",
+    "Metadata",
+    "Deadline",
+    "Cancelled",
+    "Typed",
+    "Channel",
+    "Extension",
+    "TraceContext",
+];
 
 /// One argument of the function.
 pub(crate) struct Argument {

@@ -2,9 +2,11 @@ use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{AnnotatedFn, Info, PlainFn, Registration, Route, Table, linked, shadow};
+use crate::handler::middleware::{AnyMiddleware, Chain, IncomingPacket, Middleware, around, layer};
 use crate::handler::{Requirements, StateMap};
 
 /// What a server was told to serve, in the making.
@@ -13,6 +15,8 @@ pub(crate) struct Routes {
     drafts: Vec<Draft>,
     /// The functions that were named one by one: where a module's linked ones are asked for too, these come first.
     registered: HashMap<TypeId, usize>,
+    /// What stands around every handler, the outermost first.
+    middleware: Vec<Arc<dyn AnyMiddleware<IncomingPacket>>>,
     mistakes: Vec<String>,
 }
 
@@ -117,6 +121,11 @@ impl Routes {
         self.drafts.push(Draft { route, requirements, named });
     }
 
+    /// One more layer around every handler, inside those that are there.
+    pub(crate) fn middleware(&mut self, middleware: impl Middleware<IncomingPacket>) {
+        self.middleware.push(layer(middleware));
+    }
+
     /// Changes the route that was registered last; `what` names the change where there is none.
     #[track_caller]
     pub(crate) fn last(&mut self, what: &str, change: impl FnOnce(&mut Route)) {
@@ -158,7 +167,15 @@ impl Routes {
             route.info.filters = route.filters.iter().map(|filter| filter.describe()).collect();
         }
         self.duplicate_names(&mut mistakes);
-        let routes: Vec<_> = self.drafts.into_iter().map(|draft| draft.route).collect();
+        let mut routes: Vec<_> = self.drafts.into_iter().map(|draft| draft.route).collect();
+        if !self.middleware.is_empty() {
+            let chain: Chain<IncomingPacket> = self.middleware.into();
+            let wrap = |Route { info, filters, handler, timeout }| {
+                let handler = around(handler, &info.name, chain.clone());
+                Route { info, filters, handler, timeout }
+            };
+            routes = routes.into_iter().map(wrap).collect();
+        }
         mistakes.extend(shadow::find(&routes));
         if mistakes.is_empty() { Ok(Table::new(routes)) } else { Err(mistakes) }
     }

@@ -19,6 +19,20 @@ impl Address {
             Address::Unix => None,
         }
     }
+
+    /// Whom the address stands for, to count by: an IPv4 address, or the /64 network of an IPv6 address, since a host
+    /// with IPv6 has a whole one to connect from. `None` for a peer on a UNIX socket.
+    pub fn host(&self) -> Option<IpAddr> {
+        self.ip().map(subject)
+    }
+}
+
+/// Whom an IP address stands for: a host with IPv6 has a whole /64 to connect from.
+pub(crate) fn subject(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()),
+        v4 => v4,
+    }
 }
 
 impl From<SocketAddr> for Address {

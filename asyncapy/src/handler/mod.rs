@@ -3,18 +3,21 @@
 //! - [`Extract`]: what a handler can have as an argument; [`Client`], [`Session`], [`Typed`], [`State`].
 //! - [`IntoReply`]: what a handler can return; [`Stop`], [`Close`].
 //! - [`filter`]: which packets reach a handler.
+//! - [`middleware`]: what stands around handlers.
 
 mod address;
 mod blocking;
 mod call;
+mod captured;
 #[doc(hidden)]
 pub mod checks;
 mod client;
 pub(crate) mod error_packet;
-mod extensions;
+pub(crate) mod extensions;
 mod extract;
 pub(crate) mod field;
 pub mod filter;
+pub mod middleware;
 pub(crate) mod outbox;
 mod reply;
 mod request;
@@ -23,6 +26,7 @@ mod sessions;
 mod state;
 
 pub use address::Address;
+pub(crate) use address::subject;
 pub use blocking::blocking;
 #[doc(hidden)]
 pub use call::{ErasedCall, ErasedHandler, handler};

@@ -2,11 +2,13 @@ use std::fmt;
 
 use bytes::BytesMut;
 
+use super::captured::Captured;
 use super::error_packet;
 use super::outbox::Outbox;
+use super::session::Core;
 use crate::error::{Code, Failure};
 use crate::packet::{EncodePacket, Packet};
-use crate::wire::{Encoding, Framing};
+use crate::wire::{EncodeError, Encoding, Framing};
 
 /// Where a handler's replies are written: the connection's own buffer.
 pub struct Reply<'a> {
@@ -17,6 +19,8 @@ pub struct Reply<'a> {
     outbox: &'a Outbox,
     /// The length of `out` behind which only the reply in the making stands.
     whole: usize,
+    /// Where the reply is put instead, where middleware wants to see it.
+    captured: Option<&'a mut Captured>,
 }
 
 /// What becomes of a packet after a handler.
@@ -38,7 +42,12 @@ impl<'a> Reply<'a> {
         outbox: &'a Outbox,
     ) -> Self {
         let whole = out.len();
-        Self { out, framing, encoding, outbox, whole }
+        Self { out, framing, encoding, outbox, whole, captured: None }
+    }
+
+    /// What is needed to write elsewhere what would be written here.
+    pub(super) fn template(&self) -> Template {
+        Template { framing: self.framing, encoding: self.encoding }
     }
 
     /// Puts what the handler has sent so far in front of what comes now.
@@ -54,26 +63,58 @@ impl<'a> Reply<'a> {
 
     /// Writes a packet. One that cannot be written is logged, and the client reads `ERR_HANDLER_FAILED`.
     pub fn packet(&mut self, packet: &impl EncodePacket) -> Flow {
+        if let Some(captured) = &mut self.captured {
+            return match captured.packet(packet, self.encoding) {
+                Ok(()) => Flow::Continue,
+                Err(error) => self.unwritten(&error),
+            };
+        }
         self.catch_up();
         let encoding = self.encoding;
         let written = self.framing.encode(encoding, self.out, |out| packet.encode_packet(encoding, out));
         match written {
             Ok(()) => Flow::Continue,
-            Err(error) => {
-                tracing::error!(part = "Response handler", %error, "A reply could not be written");
-                self.failure(&Code::HandlerFailed)
-            }
+            Err(error) => self.unwritten(&error),
         }
+    }
+
+    fn unwritten(&mut self, error: &EncodeError) -> Flow {
+        tracing::error!(part = "Response handler", %error, "A reply could not be written");
+        self.failure(&Code::HandlerFailed)
     }
 
     /// Writes an error packet; no further group sees the packet that failed.
     pub fn failure(&mut self, failure: &(impl Failure + ?Sized)) -> Flow {
-        self.catch_up();
         if let Some(cause) = failure.cause() {
             tracing::error!(part = "Response handler", cause = ?cause, "A handler failed");
         }
+        if let Some(captured) = &mut self.captured {
+            captured.failure(failure, self.encoding);
+            return Flow::Stop;
+        }
+        self.catch_up();
         error_packet::write(failure, self.framing, self.encoding, self.out);
         Flow::Stop
+    }
+}
+
+/// How a reply is written, wherever it is put.
+#[derive(Clone, Copy)]
+pub(super) struct Template {
+    framing: Framing,
+    encoding: Encoding,
+}
+
+impl Template {
+    /// A reply that goes to `captured`, and nothing of it to `out`.
+    pub(super) fn capturing<'a>(
+        self,
+        core: &'a Core,
+        out: &'a mut BytesMut,
+        captured: &'a mut Captured,
+    ) -> Reply<'a> {
+        let Self { framing, encoding } = self;
+        Reply { captured: Some(captured), ..Reply::new(out, framing, encoding, &core.outbox) }
     }
 }
 

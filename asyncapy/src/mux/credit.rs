@@ -48,6 +48,20 @@ impl Credit {
         self.sent = self.sent.saturating_add(1);
     }
 
+    /// So many items were sent, with `bytes` in all.
+    pub(crate) fn spend_all(&mut self, items: u32, bytes: usize) {
+        if items > 0 {
+            self.items -= i64::from(items);
+            self.bytes -= bytes as i64;
+            self.used = true;
+        }
+    }
+
+    /// How many items were sent since it was `before`, without a grant in between.
+    pub(crate) fn spent_since(&self, before: &Self) -> u32 {
+        u32::try_from(before.items - self.items).unwrap_or(0)
+    }
+
     /// The other side has granted more.
     #[must_use]
     pub(crate) fn add(&mut self, items: u32, bytes: u32) -> Grant {

@@ -5,6 +5,8 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 
+use super::Status;
+use super::middleware::Reply;
 use crate::error::{Code, Failure};
 use crate::mux::{Credit, ITEMS_SOFT};
 use crate::wire::{self, EncodeError, Encoding, Framing, v3};
@@ -23,17 +25,29 @@ pub struct Answer<'a> {
     pub(super) stalled: bool,
     /// Whether the call was answered with a failure.
     pub(super) failed: bool,
+    /// Where the end is put instead, where middleware wants to see it.
+    pub(super) ending: Option<&'a mut Option<Ending>>,
 }
+
+/// How a call has ended.
+pub(super) type Ending = Result<Reply, Status>;
 
 impl Answer<'_> {
     /// Writes the result, which ends the call.
     pub fn result<T: Serialize + 'static>(&mut self, value: &T) {
+        if self.ending.is_some() {
+            return self.keep_result(value);
+        }
         let written = self.write(value, v3::Flags::END);
         self.check(written.map(|_| ()));
     }
 
     /// Ends a stream of items.
     pub fn end(&mut self) {
+        if let Some(ending) = &mut self.ending {
+            **ending = Some(Ok(Reply::Streamed { items: 0, bytes: 0 }));
+            return;
+        }
         self.framing.encode_end(self.out, self.stream);
     }
 
@@ -100,7 +114,76 @@ impl Answer<'_> {
         self.error(&failed.code, failed.message.as_deref(), failed.field.as_deref(), details);
     }
 
+    /// Keeps the result for the middleware around the function.
+    #[inline(never)]
+    fn keep_result<T: Serialize + 'static>(&mut self, value: &T) {
+        let reply = if let Some(bytes) = (value as &dyn Any).downcast_ref::<Bytes>() {
+            Reply::written(bytes.clone(), None)
+        } else {
+            let mut payload = BytesMut::new();
+            if let Err(error) = wire::encode(value, self.encoding, &mut payload) {
+                return self.check(Err(error));
+            }
+            Reply::written(payload.freeze(), Some(self.encoding))
+        };
+        if let Some(ending) = &mut self.ending {
+            **ending = Some(Ok(reply));
+        }
+    }
+
+    /// Keeps a failure for the middleware around the function: what its ERROR would say.
+    #[inline(never)]
+    fn keep_error(&mut self, code: &Code, message: Option<&str>, field: Option<&str>, details: Option<&[u8]>) {
+        let mut frame = BytesMut::new();
+        write_error(self.framing, self.encoding, self.stream, &mut frame, code, message, field, details);
+        let status = match self.framing.decode_v3(&frame) {
+            Ok(Ok(read)) => Status::told(self.encoding, frame.freeze().slice(read.payload)),
+            // It does not fit the header, and the log says so.
+            _ => Status::new(code.clone()),
+        };
+        if let Some(ending) = &mut self.ending {
+            **ending = Some(Err(status));
+        }
+    }
+
+    /// Writes what has come of a call that has passed through middleware; `streams` says that it gives items.
+    pub(super) fn outcome(&mut self, outcome: Ending, streams: bool) {
+        match outcome {
+            Ok(Reply::Streamed { .. }) if streams => self.end(),
+            Ok(Reply::Value { encoding, payload }) if !streams => {
+                let header = v3::ItemHeader {
+                    stream: self.stream,
+                    flags: v3::Flags::END,
+                    // Raw bytes go as they are, values as the caller writes them.
+                    encoding: encoding.and(Some(self.encoding)),
+                    ..v3::ItemHeader::default()
+                };
+                let written = self.framing.encode_item(self.out, &header, |out| match encoding {
+                    Some(encoding) => wire::transcode(&payload, encoding, self.encoding, out),
+                    None => {
+                        out.extend_from_slice(&payload);
+                        Ok(())
+                    }
+                });
+                self.check(written);
+            }
+            Ok(_) => {
+                let expected = if streams { "a stream" } else { "a value" };
+                tracing::error!(part = "Response handler", "Middleware has answered otherwise than with {expected}");
+                self.failure(&Code::HandlerFailed);
+            }
+            Err(status) => {
+                let details = status.details_in(self.encoding);
+                let (message, field) = (status.message.as_deref(), status.field.as_deref());
+                self.error(&status.code, message, field, details.as_deref());
+            }
+        }
+    }
+
     fn error(&mut self, code: &Code, message: Option<&str>, field: Option<&str>, details: Option<&[u8]>) {
+        if self.ending.is_some() {
+            return self.keep_error(code, message, field, details);
+        }
         self.failed = true;
         write_error(self.framing, self.encoding, self.stream, self.out, code, message, field, details);
     }

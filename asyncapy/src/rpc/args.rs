@@ -140,7 +140,7 @@ impl Written {
 }
 
 /// `()` is no arguments; a lone value is none either, but a mistake.
-fn shaped(payload: &mut BytesMut, encoding: Encoding) -> Result<(), EncodeError> {
+pub(super) fn shaped(payload: &mut BytesMut, encoding: Encoding) -> Result<(), EncodeError> {
     let good = match (encoding, payload.first()) {
         (Encoding::Json, Some(b'{' | b'[')) => true,
         (Encoding::ZiProto, Some(0x80..=0x9f | 0xdc..=0xdf)) => true,

@@ -5,15 +5,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::args::Arguments;
 use super::caller::{Again, Caller};
 use super::decode::decode_slice;
+use super::middleware::{Exchange, Reply, Step};
 use super::opening::Opening;
-use super::{Channel, Items, Status};
+use super::{Channel, Items, Peer, Status};
+use crate::error::Code;
 use crate::mux::{Handle, Outcome};
+use crate::wire::Encoding;
 use crate::wire::v3::{Metadata, MetadataValue};
 
 /// A call of a function, which begins when it is awaited. Dropped before its end, it is cancelled: the function is
@@ -22,6 +26,8 @@ use crate::wire::v3::{Metadata, MetadataValue};
 pub struct Call<'a, C: Caller, A, R, E = Status> {
     opening: Opening<'a, C, A>,
     handle: Option<Handle>,
+    /// The way through middleware, where there is any.
+    exchange: Option<Box<Exchange>>,
     result: PhantomData<fn() -> Result<R, E>>,
 }
 
@@ -29,6 +35,7 @@ pub struct Call<'a, C: Caller, A, R, E = Status> {
 #[must_use = "a stream is opened when it is awaited"]
 pub struct OpenItems<'a, C: Caller, A, T> {
     opening: Option<Opening<'a, C, A>>,
+    exchange: Option<Box<Exchange>>,
     items: PhantomData<fn() -> T>,
 }
 
@@ -36,6 +43,7 @@ pub struct OpenItems<'a, C: Caller, A, T> {
 #[must_use = "a channel is opened when it is awaited"]
 pub struct OpenChannel<'a, C: Caller, A, In, Out> {
     opening: Option<Opening<'a, C, A>>,
+    exchange: Option<Box<Exchange>>,
     items: PhantomData<fn(Out) -> In>,
 }
 
@@ -44,7 +52,7 @@ impl<'a, C: Caller, A: Arguments, R, E> Call<'a, C, A, R, E> {
     #[doc(hidden)]
     pub fn new(caller: &'a C, target: &'a str, idempotent: bool, arguments: A) -> Self {
         let opening = Opening::new(caller, target, idempotent, arguments);
-        Self { opening, handle: None, result: PhantomData }
+        Self { opening, handle: None, exchange: None, result: PhantomData }
     }
 }
 
@@ -52,7 +60,8 @@ impl<'a, C: Caller, A: Arguments, T> OpenItems<'a, C, A, T> {
     /// An opening of `target`, for what the macros write.
     #[doc(hidden)]
     pub fn new(caller: &'a C, target: &'a str, idempotent: bool, arguments: A) -> Self {
-        Self { opening: Some(Opening::new(caller, target, idempotent, arguments)), items: PhantomData }
+        let opening = Some(Opening::new(caller, target, idempotent, arguments));
+        Self { opening, exchange: None, items: PhantomData }
     }
 }
 
@@ -60,7 +69,8 @@ impl<'a, C: Caller, A: Arguments, In, Out> OpenChannel<'a, C, A, In, Out> {
     /// An opening of `target`, for what the macros write.
     #[doc(hidden)]
     pub fn new(caller: &'a C, target: &'a str, idempotent: bool, arguments: A) -> Self {
-        Self { opening: Some(Opening::new(caller, target, idempotent, arguments)), items: PhantomData }
+        let opening = Some(Opening::new(caller, target, idempotent, arguments));
+        Self { opening, exchange: None, items: PhantomData }
     }
 }
 
@@ -144,6 +154,9 @@ where
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<R, E>> {
         let this = &mut *self;
+        if this.opening.has_middleware() {
+            return this.poll_exchange(context);
+        }
         loop {
             let handle = match &mut this.handle {
                 Some(handle) => handle,
@@ -155,7 +168,7 @@ where
             let mut buffer = RESULT.take();
             let result = match handle.poll_outcome(context, &mut buffer) {
                 Poll::Ready(Outcome::Result(encoding)) => decode_slice(encoding, &buffer),
-                Poll::Ready(Outcome::Empty) => decode_slice(Some(crate::Encoding::Json), b"null"),
+                Poll::Ready(Outcome::Empty) => decode_slice(Some(Encoding::Json), b"null"),
                 Poll::Ready(outcome) => Err(Status::of(outcome)),
                 Poll::Pending => {
                     RESULT.set(buffer);
@@ -171,6 +184,90 @@ where
     }
 }
 
+impl<C, A, R, E> Call<'_, C, A, R, E>
+where
+    C: Caller,
+    A: Arguments,
+    R: DeserializeOwned + 'static,
+    E: From<Status>,
+{
+    /// The way through the caller's middleware.
+    #[inline(never)]
+    fn poll_exchange(&mut self, context: &mut Context<'_>) -> Poll<Result<R, E>> {
+        let Self { opening, handle, exchange, .. } = self;
+        let Some(exchange) = opening.exchange(exchange, false) else { return Poll::Pending };
+        let outcome = ready!(exchange.poll(context, &mut |step, context| {
+            match step {
+                Step::Begin(call) => opening.options = call.into_options(),
+                Step::GoOn => {}
+                Step::GiveUp => {
+                    *handle = None;
+                    opening.end(Some(&Status::new(Code::Cancelled)));
+                    return Poll::Pending;
+                }
+            }
+            poll_reply(opening, handle, context)
+        }));
+        // What was under way and is not asked for any more is given up.
+        *handle = None;
+        Poll::Ready(outcome.and_then(|reply| reply.value()).map_err(E::from))
+    }
+}
+
+/// Makes a call, and gives its result as it came.
+fn poll_reply<C: Caller, A: Arguments>(
+    opening: &mut Opening<'_, C, A>,
+    handle: &mut Option<Handle>,
+    context: &mut Context<'_>,
+) -> Poll<Result<Reply, Status>> {
+    loop {
+        let stream = match handle {
+            Some(stream) => stream,
+            None => handle.insert(ready!(opening.poll(context, true, false))?.0),
+        };
+        let mut payload = Vec::new();
+        let reply = match ready!(stream.poll_outcome(context, &mut payload)) {
+            Outcome::Result(encoding) => Ok(Reply::written(payload.into(), encoding)),
+            Outcome::Empty => Ok(Reply::written(Bytes::from_static(b"null"), Some(Encoding::Json))),
+            outcome => Err(Status::of(outcome)),
+        };
+        *handle = None;
+        if opening.end(reply.as_ref().err()) == Again::No {
+            return Poll::Ready(reply);
+        }
+    }
+}
+
+/// Opens a stream, if need be through the caller's middleware.
+fn poll_opened<C: Caller, A: Arguments>(
+    opening: &mut Opening<'_, C, A>,
+    exchange: &mut Option<Box<Exchange>>,
+    context: &mut Context<'_>,
+    ends: bool,
+) -> Poll<Result<(Handle, Peer), Status>> {
+    if !opening.has_middleware() {
+        return opening.poll(context, ends, true);
+    }
+    let Some(exchange) = opening.exchange(exchange, true) else { return Poll::Pending };
+    let outcome = ready!(exchange.poll(context, &mut |step, context| {
+        match step {
+            Step::Begin(call) => opening.options = call.into_options(),
+            Step::GoOn => {}
+            Step::GiveUp => {
+                opening.end(Some(&Status::new(Code::Cancelled)));
+                return Poll::Pending;
+            }
+        }
+        opening.opened = Some(ready!(opening.poll(context, ends, true))?);
+        Poll::Ready(Ok(Reply::Streamed { items: 0, bytes: 0 }))
+    }));
+    let opened = opening.opened.take();
+    Poll::Ready(outcome.and_then(|_| {
+        let why = "middleware has answered, and a stream cannot be made of that";
+        opened.ok_or_else(|| Status::new(Code::RequestMalformed).message(why))
+    }))
+}
+
 impl<C, A, T> Future for OpenItems<'_, C, A, T>
 where
     C: Caller,
@@ -179,8 +276,8 @@ where
     type Output = Result<Items<T>, Status>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(opening) = &mut self.opening else { return Poll::Pending };
-        let opened = ready!(opening.poll(context, true, true));
+        let Self { opening: Some(opening), exchange, .. } = &mut *self else { return Poll::Pending };
+        let opened = ready!(poll_opened(opening, exchange, context, true));
         let ticket = self.opening.take().and_then(Opening::into_ticket);
         Poll::Ready(opened.map(|(handle, _)| Items::new(handle, keep(ticket))))
     }
@@ -194,8 +291,8 @@ where
     type Output = Result<Channel<In, Out>, Status>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(opening) = &mut self.opening else { return Poll::Pending };
-        let opened = ready!(opening.poll(context, false, true));
+        let Self { opening: Some(opening), exchange, .. } = &mut *self else { return Poll::Pending };
+        let opened = ready!(poll_opened(opening, exchange, context, false));
         let ticket = self.opening.take().and_then(Opening::into_ticket);
         Poll::Ready(opened.map(|(handle, peer)| Channel::new(handle, peer.encoding(), keep(ticket))))
     }

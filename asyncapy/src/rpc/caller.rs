@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::middleware::{Layers, Middleware, OutgoingCall, With};
 use super::{Peer, Status};
 use crate::wire::v3::Metadata;
 
@@ -40,6 +41,44 @@ pub trait Caller: Send + Sync {
         failure: Option<&Status>,
         choice: &mut Choice,
     ) -> Again;
+
+    /// What stands around its calls.
+    #[doc(hidden)]
+    fn middleware(&self) -> Option<&Layers> {
+        None
+    }
+
+    /// The same caller with middleware around its calls, inside what it has already; see
+    /// [`rpc::middleware`](super::middleware).
+    ///
+    /// ```
+    /// use asyncapy::prelude::*;
+    /// use asyncapy::rpc::Caller;
+    /// use asyncapy::rpc::middleware::{Next, OutgoingCall, from_fn};
+    ///
+    /// #[rpc]
+    /// async fn whose(metadata: asyncapy::rpc::Metadata) -> Option<String> {
+    ///     metadata.text("tenant").map(str::to_owned)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> asyncapy::Result<()> {
+    /// let server = Server::builder().register(whose).build()?.start_in_memory().await?;
+    /// let peer = server.handle().peer()?;
+    /// let peer = peer.with(from_fn(async |mut call: OutgoingCall, next: Next<OutgoingCall>| {
+    ///     call.metadata_mut().insert("tenant", "ada & sons");
+    ///     next.run(call).await
+    /// }));
+    /// assert_eq!(whose::call(&peer).await?.as_deref(), Some("ada & sons"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn with(self, middleware: impl Middleware<OutgoingCall>) -> With<Self>
+    where
+        Self: Sized,
+    {
+        With::new(self, middleware)
+    }
 }
 
 /// What is known of a call before it is made.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{Peer, Place};
 use crate::error::{Code, Rejection};
 use crate::handler::{Extract, Request};
-use crate::mux::{Key, Mux};
+use crate::mux::{Handle, Key, Mux};
 use crate::wire::Encoding;
 use crate::wire::v3::Metadata;
 
@@ -28,6 +28,8 @@ pub(crate) struct CallContext {
     pub(crate) entered: Cell<Option<Key>>,
     /// The stream, once a channel was made of it.
     pub(crate) channel: Cell<Option<Key>>,
+    /// Our end of it, where it was entered before the function begins.
+    pub(crate) handle: Cell<Option<Handle>>,
     /// Made when somebody asks.
     pub(crate) cancelled: OnceCell<Cancelled>,
 }

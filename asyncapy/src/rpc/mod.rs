@@ -24,6 +24,7 @@ mod decode;
 pub(crate) mod dial;
 mod function;
 mod invocation;
+pub mod middleware;
 mod opening;
 mod peer;
 mod peer_builder;

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::args::Arguments;
 use super::caller::{Again, CallOptions, CallRequest, Caller, Choice};
+use super::middleware::{Exchange, OutgoingCall};
 use super::{Peer, Status};
 use crate::error::Error;
 use crate::mux::{Handle, Open, Ticket};
@@ -25,6 +26,8 @@ pub(super) struct Opening<'a, C: Caller, A> {
     ticket: Option<Ticket>,
     /// The connection that was chosen.
     chosen: Option<(Peer, C::Ticket)>,
+    /// The stream, where it is open and middleware has not yet said its last word.
+    pub(super) opened: Option<(Handle, Peer)>,
 }
 
 thread_local! {
@@ -47,7 +50,31 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
             deadline: None,
             ticket: None,
             chosen: None,
+            opened: None,
         }
+    }
+
+    /// Whether there is middleware around the call.
+    #[inline]
+    pub(super) fn has_middleware(&self) -> bool {
+        self.caller.middleware().is_some()
+    }
+
+    /// The way through it, begun where it was not.
+    pub(super) fn exchange<'e>(
+        &mut self,
+        exchange: &'e mut Option<Box<Exchange>>,
+        streams: bool,
+    ) -> Option<&'e mut Exchange> {
+        if exchange.is_none() {
+            let mut options = std::mem::take(&mut self.options);
+            // What the middleware takes counts, too.
+            let until = options.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+            options.deadline = [until, options.deadline].into_iter().flatten().min();
+            let call = OutgoingCall::new(self.target, streams, self.idempotent, options);
+            *exchange = Some(Box::new(Exchange::new(&self.caller.middleware()?.0, call)));
+        }
+        exchange.as_deref_mut()
     }
 
     fn request(&self) -> CallRequest<'_> {

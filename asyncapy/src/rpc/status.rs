@@ -2,13 +2,13 @@ use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Code, Error, Failure};
+use crate::error::{Code, Error, Failure, Rejection};
 use crate::mux::Outcome;
-use crate::wire::{self, Encoding};
+use crate::wire::{self, Encoding, Index, PayloadLimits, View};
 
 /// Why a call has no result: a code, and what else is known.
 ///
@@ -93,6 +93,17 @@ impl Status {
         wire::decode_value::<Detailed<T>>(&details.payload, details.encoding)
             .map(|detailed| detailed.details)
             .map_err(|_| self)
+    }
+
+    /// The function's own error as it is written, or would be in `encoding`.
+    pub(super) fn details_in(&self, encoding: Encoding) -> Option<BytesMut> {
+        let Details { encoding: from, payload } = self.details.as_ref()?;
+        let mut index = Index::default();
+        index.build(payload, *from, &PayloadLimits { depth: u16::MAX, nodes: u32::MAX }).ok()?;
+        let details = View::new(payload, *from, &index).get("details")?;
+        let mut out = BytesMut::new();
+        wire::transcode(details.bytes(), *from, encoding, &mut out).ok()?;
+        Some(out)
     }
 
     /// Whether the function was surely not begun, so that the call can be made again elsewhere whatever it does.
@@ -183,6 +194,14 @@ impl PartialEq for Status {
 }
 
 impl std::error::Error for Status {}
+
+impl From<Rejection> for Status {
+    fn from(rejection: Rejection) -> Self {
+        let message = Failure::message(&rejection).map(Cow::into_owned);
+        let field = Failure::field(&rejection).map(Cow::into_owned);
+        Self { message, field, ..Self::new(rejection.code().clone()) }
+    }
+}
 
 impl From<Code> for Status {
     fn from(code: Code) -> Self {

@@ -1,10 +1,14 @@
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::function::{Function, FunctionRegistration, Method, linked};
 use super::invocation::ErasedFunction;
+use super::middleware::{IncomingCall, Middleware, around};
 use super::reflect::{FUNCTIONS, lister};
+use crate::handler::middleware::{AnyMiddleware, Chain, layer};
 use crate::handler::{Requirements, StateMap};
 
 /// The functions that a side serves, by name.
@@ -27,7 +31,26 @@ pub(crate) struct Entry {
 #[derive(Default)]
 pub(crate) struct Draft {
     entries: Vec<(Entry, Requirements)>,
+    /// What stands around the functions, the outermost first.
+    layers: Vec<Layer>,
     mistakes: Vec<String>,
+}
+
+/// Middleware, and the functions that it is for: one by its full name, a group by its name and a point, or all.
+struct Layer {
+    functions: Option<String>,
+    at: &'static Location<'static>,
+    middleware: Arc<dyn AnyMiddleware<IncomingCall>>,
+}
+
+impl Layer {
+    fn is_for(&self, name: &str) -> bool {
+        match self.functions.as_deref() {
+            Some(group) if group.ends_with('.') => name.starts_with(group),
+            Some(function) => name == function,
+            None => true,
+        }
+    }
 }
 
 impl Functions {
@@ -98,6 +121,13 @@ impl Draft {
         self.add(method.function, method.erased, requirements);
     }
 
+    /// One more layer, inside those that are there: around all functions, or those that are named.
+    #[track_caller]
+    pub(crate) fn middleware(&mut self, functions: Option<&str>, middleware: impl Middleware<IncomingCall>) {
+        let (functions, at) = (functions.map(str::to_owned), Location::caller());
+        self.layers.push(Layer { functions, at, middleware: layer(middleware) });
+    }
+
     fn add(&mut self, function: Function, erased: Box<dyn ErasedFunction>, requirements: Requirements) {
         let name = function.full_name();
         self.entries.push((Entry { function, name, erased }, requirements));
@@ -136,6 +166,14 @@ impl Draft {
             functions.by_name.insert(entry.name.clone(), functions.entries.len());
             functions.entries.push(entry);
         }
+        for layer in &self.layers {
+            if let Some(wanted) = &layer.functions
+                && !functions.entries.iter().any(|entry| layer.is_for(&entry.name))
+            {
+                let at = layer.at;
+                mistakes.push(format!("{at}: middleware for `{wanted}`, and there is no such function"));
+            }
+        }
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
@@ -146,8 +184,21 @@ impl Draft {
             functions.by_name.insert(name.clone(), functions.entries.len());
             functions.entries.push(Entry { function, name, erased });
         }
+        functions.entries = functions.entries.into_iter().map(|entry| wrapped(entry, &self.layers)).collect();
         Ok(functions)
     }
+}
+
+/// A function with the middleware that is for it; one without costs nothing.
+fn wrapped(entry: Entry, layers: &[Layer]) -> Entry {
+    let for_it = layers.iter().filter(|layer| layer.is_for(&entry.name));
+    let chain: Chain<IncomingCall> = for_it.map(|layer| layer.middleware.clone()).collect();
+    if chain.is_empty() {
+        return entry;
+    }
+    let Entry { function, name, erased } = entry;
+    let erased = around(erased, function, &name, chain);
+    Entry { function, name, erased }
 }
 
 impl fmt::Debug for Functions {

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
 use super::{Limits, shared::Shared};
+use crate::handler::subject;
 
 /// Who may connect: so many in all, so many from one address, so many new ones a second.
 #[derive(Debug)]
@@ -130,14 +131,6 @@ impl Admission {
             seen.open = seen.open.saturating_sub(1);
         }
         self.count_out();
-    }
-}
-
-/// Whom an address stands for: a host with IPv6 has a whole /64 to connect from.
-pub(super) fn subject(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << 64)).into()),
-        v4 => v4,
     }
 }
 

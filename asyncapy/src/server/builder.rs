@@ -13,6 +13,10 @@ use crate::dispatch::{self, AnnotatedFn, PlainFn, Routes};
 use crate::error::Result;
 use crate::handler::StateMap;
 use crate::handler::filter::Filter;
+use crate::handler::middleware::{IncomingPacket, Middleware};
+#[cfg(feature = "tower")]
+use crate::handler::middleware::{Layered, NextService};
+use crate::rpc::middleware::IncomingCall;
 use crate::rpc::table::Draft;
 use crate::rpc::{self, Service};
 #[cfg(feature = "tls")]
@@ -113,6 +117,42 @@ impl Builder {
             self.functions.method(method);
         }
         self
+    }
+
+    /// Middleware around every function that can be called, inside what is there already: the first is the outermost.
+    /// See [`rpc::middleware`](crate::rpc::middleware).
+    #[track_caller]
+    pub fn middleware(mut self, middleware: impl Middleware<IncomingCall>) -> Self {
+        self.functions.middleware(None, middleware);
+        self
+    }
+
+    /// Middleware around some functions: one by its full name, or those of a group or a service by its name and a point:
+    /// `"math."`. It stands inside what is there already.
+    #[track_caller]
+    pub fn middleware_for(mut self, functions: &str, middleware: impl Middleware<IncomingCall>) -> Self {
+        self.functions.middleware(Some(functions), middleware);
+        self
+    }
+
+    /// Middleware around the handlers of packets, inside what is there already: the first is the outermost. See
+    /// [`handler::middleware`](crate::handler::middleware).
+    pub fn packet_middleware(mut self, middleware: impl Middleware<IncomingPacket>) -> Self {
+        self.routes.middleware(middleware);
+        self
+    }
+
+    /// A tower layer around every function that can be called; see
+    /// [`Layered`](crate::rpc::middleware::Layered).
+    #[cfg(feature = "tower")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+    #[track_caller]
+    pub fn layer<L>(self, layer: L) -> Self
+    where
+        L: tower_layer::Layer<NextService<IncomingCall>>,
+        Layered<L::Service>: Middleware<IncomingCall>,
+    {
+        self.middleware(Layered::new(layer))
     }
 
     /// One more filter for the function that was registered last.

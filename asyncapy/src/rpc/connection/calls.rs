@@ -259,6 +259,7 @@ impl Connection {
             connection: &mut connection,
             stalled: false,
             failed: false,
+            ending: None,
         };
         let view = View::new(opened.payload, encoding, &scratch.index);
         let mut request =
@@ -367,6 +368,7 @@ impl Connection {
             connection: &mut connection,
             stalled: false,
             failed: false,
+            ending: None,
         };
         let polled = catch_unwind(AssertUnwindSafe(|| match call {
             Some(call) => call.as_mut().poll(&mut Context::from_waker(&waker), &mut answer),

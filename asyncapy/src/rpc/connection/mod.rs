@@ -195,6 +195,7 @@ impl Connection {
                 ended: true,
                 entered: None.into(),
                 channel: None.into(),
+                handle: None.into(),
                 cancelled: std::cell::OnceCell::new(),
             },
             running: Running::default(),

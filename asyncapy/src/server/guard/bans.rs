@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::handler::subject;
 use crate::server::Handle;
-use crate::server::admission::subject;
 use crate::server::limits::FOR_EVER;
 
 /// An address whose connections are closed as they come.

@@ -5,7 +5,7 @@ use crate::handler::Address;
 #[cfg(feature = "tls")]
 use crate::security::Identity;
 use crate::server::Endpoint;
-use crate::server::admission::{Standing, subject};
+use crate::server::admission::Standing;
 
 /// A connection that has come in, and whose session has not begun: what a [`Guard`](super::Guard) decides by.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ impl Incoming {
     /// Whom the address stands for, to count by: an IPv4 address, or the /64 network of an IPv6 address, since a host
     /// with IPv6 has a whole one to connect from. `None` on a UNIX socket.
     pub fn host(&self) -> Option<IpAddr> {
-        self.address.ip().map(subject)
+        self.address.host()
     }
 
     /// Who the client is by its TLS certificate; `None` without mutual TLS.

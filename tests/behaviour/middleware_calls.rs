@@ -97,7 +97,8 @@ fn note(name: &'static str, seen: &Seen) -> impl asyncapy::rpc::middleware::Midd
         async move {
             seen.lock().unwrap().push(format!("{name} in {}", call.name()));
             let outcome = next.run(call).await;
-            let told = outcome.as_ref().map_or_else(|status| status.code.to_string(), |reply| format!("{reply:?}"));
+            let told =
+                outcome.as_ref().map_or_else(|status| status.code.to_string(), |reply| format!("{reply:?}"));
             seen.lock().unwrap().push(format!("{name} out {told}"));
             outcome
         }
@@ -280,11 +281,14 @@ async fn deadlines_and_cancellation_go_through() {
         .register(linger)
         .state(told.clone())
         .state(Arc::new(Semaphore::new(0)))
-        .middleware_for("wait", from_fn(async |mut call: IncomingCall, next: Next| {
-            call.shorten(tokio::time::Instant::now() + Duration::from_millis(100));
-            call.shorten(tokio::time::Instant::now() + Duration::from_secs(100));
-            next.run(call).await
-        }))
+        .middleware_for(
+            "wait",
+            from_fn(async |mut call: IncomingCall, next: Next| {
+                call.shorten(tokio::time::Instant::now() + Duration::from_millis(100));
+                call.shorten(tokio::time::Instant::now() + Duration::from_secs(100));
+                next.run(call).await
+            }),
+        )
         .middleware(Timeout::new(Duration::from_secs(5)))
         .build()
         .unwrap()
@@ -317,9 +321,12 @@ async fn the_ready_ones_refuse_at_once() {
         .middleware_for("wait", LoadShed::new(3))
         .middleware_for("wait", ConcurrencyLimit::new(1).waiting(2, second))
         .middleware_for("math.sum", RateLimited::by_address(Rate::per_second(2).unwrap()))
-        .middleware_for("meta", RateLimited::by(Rate::per_second(1).unwrap(), |call: &IncomingCall| {
-            call.metadata().text("tenant").map(str::to_owned)
-        }))
+        .middleware_for(
+            "meta",
+            RateLimited::by(Rate::per_second(1).unwrap(), |call: &IncomingCall| {
+                call.metadata().text("tenant").map(str::to_owned)
+            }),
+        )
         .build()
         .unwrap()
         .start()
@@ -412,7 +419,8 @@ async fn a_caller_that_gives_up_cancels_what_is_under_way() {
 
 #[test]
 fn middleware_for_nothing_is_a_mistake() {
-    let builder = Server::builder().register(sum).middleware_for("maths.", Timeout::new(Duration::from_secs(1)));
+    let builder =
+        Server::builder().register(sum).middleware_for("maths.", Timeout::new(Duration::from_secs(1)));
     let error = builder.build().unwrap_err().to_string();
     assert!(error.contains("middleware_calls.rs:") && error.contains("`maths.`"), "{error}");
 }

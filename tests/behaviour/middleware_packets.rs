@@ -9,7 +9,11 @@ use asyncapy::prelude::*;
 use asyncapy_tests::{JSON, Raw, start};
 
 #[handler(group = 1, fields(name))]
-async fn greet(client: Client, #[field] name: String, seen: Option<Extension<&'static str>>) -> Result<serde_json::Value> {
+async fn greet(
+    client: Client,
+    #[field] name: String,
+    seen: Option<Extension<&'static str>>,
+) -> Result<serde_json::Value> {
     if name == "both" {
         client.send(json!({"first": true})).await?;
     }
@@ -59,10 +63,13 @@ async fn it_sees_changes_and_answers() {
         }))
         .packet_middleware(from_fn(async |mut packet: IncomingPacket, next: Next| {
             tokio::task::yield_now().await;
-            let name = packet.packet().get("name").and_then(|name| name.as_str().map(|name| name.into_owned()));
+            let name =
+                packet.packet().get("name").and_then(|name| name.as_str().map(|name| name.into_owned()));
             match (packet.handler(), name.as_deref()) {
                 ("greet", Some("itself")) => {
-                    return Ok(PacketReply::new(json!({"answered": 1})).expect("a map").with_flow(Flow::Stop));
+                    return Ok(PacketReply::new(json!({"answered": 1}))
+                        .expect("a map")
+                        .with_flow(Flow::Stop));
                 }
                 ("greet", Some("refused")) => return Err(Rejection::new(Code::Unauthorized).field("name")),
                 ("greet", Some("changed")) => {

@@ -53,7 +53,7 @@ impl Credit {
         if items > 0 {
             self.items -= i64::from(items);
             self.bytes -= bytes as i64;
-            self.used = true;
+            self.sent = self.sent.saturating_add(items);
         }
     }
 

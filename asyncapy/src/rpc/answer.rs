@@ -133,7 +133,13 @@ impl Answer<'_> {
 
     /// Keeps a failure for the middleware around the function: what its ERROR would say.
     #[inline(never)]
-    fn keep_error(&mut self, code: &Code, message: Option<&str>, field: Option<&str>, details: Option<&[u8]>) {
+    fn keep_error(
+        &mut self,
+        code: &Code,
+        message: Option<&str>,
+        field: Option<&str>,
+        details: Option<&[u8]>,
+    ) {
         let mut frame = BytesMut::new();
         write_error(self.framing, self.encoding, self.stream, &mut frame, code, message, field, details);
         let status = match self.framing.decode_v3(&frame) {
@@ -169,7 +175,10 @@ impl Answer<'_> {
             }
             Ok(_) => {
                 let expected = if streams { "a stream" } else { "a value" };
-                tracing::error!(part = "Response handler", "Middleware has answered otherwise than with {expected}");
+                tracing::error!(
+                    part = "Response handler",
+                    "Middleware has answered otherwise than with {expected}"
+                );
                 self.failure(&Code::HandlerFailed);
             }
             Err(status) => {

@@ -246,14 +246,7 @@ impl<T: DeserializeOwned + 'static> Stream for Items<T> {
 impl<In: Send + 'static, Out: Send + 'static> Extract for Channel<In, Out> {
     fn extract(request: &mut Request<'_>) -> Result<Self, Rejection> {
         let call = call_of(request)?;
-        if let Some(handle) = call.handle.take() {
-            return Ok(Self::new(handle, call.encoding, None));
-        }
-        // Where the call has waited for its turn, items may have come before it.
-        let known = call.channel.get().or_else(|| call.entered.take());
-        let key = known.unwrap_or_else(|| call.mux().accept(call.stream, call.ended));
-        call.channel.set(Some(key));
-        Ok(Self::new(Handle::new(call.mux().clone(), key), call.encoding, None))
+        Ok(Self::new(call.enter(), call.encoding, None))
     }
 }
 

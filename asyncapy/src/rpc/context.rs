@@ -38,6 +38,18 @@ impl CallContext {
     pub(crate) fn mux(&self) -> &Arc<Mux> {
         self.peer.mux()
     }
+
+    /// Our end of the stream, entered where it is not yet.
+    pub(crate) fn enter(&self) -> Handle {
+        if let Some(handle) = self.handle.take() {
+            return handle;
+        }
+        // Where the call has waited for its turn, items may have come before it.
+        let known = self.channel.get().or_else(|| self.entered.take());
+        let key = known.unwrap_or_else(|| self.mux().accept(self.stream, self.ended));
+        self.channel.set(Some(key));
+        Handle::new(self.mux().clone(), key)
+    }
 }
 
 fn of<'a>(request: &Request<'a>) -> Result<&'a CallContext, Rejection> {

@@ -5,8 +5,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 
-use super::next::{Chain, End, Next, Running};
 use super::IncomingPacket;
+use super::next::{Chain, End, Next, Running};
 use crate::handler::captured::Captured;
 use crate::handler::reply::Template;
 use crate::handler::{ErasedCall, ErasedHandler, Flow, Reply, Request, StateMap};
@@ -52,8 +52,12 @@ impl ErasedCall for Call {
     ) -> Poll<Flow> {
         if let Some(call) = self.inner.take() {
             let client = request.client().clone();
-            let handler =
-                Handler { call, state: request.states().clone(), number: request.number(), reply: reply.template() };
+            let handler = Handler {
+                call,
+                state: request.states().clone(),
+                number: request.number(),
+                reply: reply.template(),
+            };
             let packet = IncomingPacket::new(request.take_packet(), client, self.name.clone());
             self.running = Some(Next::new(self.chain.clone(), Box::new(handler)).begin(packet));
         }
@@ -111,4 +115,3 @@ impl End<IncomingPacket> for Handler {
         }))
     }
 }
-

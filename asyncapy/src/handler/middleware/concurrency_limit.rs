@@ -43,7 +43,11 @@ impl ConcurrencyLimit {
     /// So many at once; 1,024 more may wait for half a second.
     pub fn new(at_once: usize) -> Self {
         let permits = Semaphore::new(at_once.min(Semaphore::MAX_PERMITS));
-        Self { shared: Arc::new(Shared { permits, waiting: AtomicUsize::new(0) }), waiting: WAITING, time: TIME }
+        Self {
+            shared: Arc::new(Shared { permits, waiting: AtomicUsize::new(0) }),
+            waiting: WAITING,
+            time: TIME,
+        }
     }
 
     /// So many more may wait, each no longer than `time`.

@@ -67,7 +67,11 @@ impl Exchange {
             }
             let step = match (&mut self.waiting, &mut self.asked) {
                 (Some(waiting), _) => {
-                    if waiting.poll_closed(context).is_ready() { Step::GiveUp } else { Step::GoOn }
+                    if waiting.poll_closed(context).is_ready() {
+                        Step::GiveUp
+                    } else {
+                        Step::GoOn
+                    }
                 }
                 (None, Some(asked)) => match Pin::new(asked).poll(context) {
                     Poll::Ready(Ok(Asked { call, waiting })) => {

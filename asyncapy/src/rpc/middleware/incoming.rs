@@ -93,8 +93,11 @@ impl IncomingCall {
     /// # Errors
     /// They are no `T`: `ERR_FIELD_INVALID`.
     pub fn arguments<T: DeserializeOwned>(&self) -> Result<T, Status> {
-        let (payload, encoding): (&[u8], _) =
-            if self.arguments.is_empty() { (b"{}", Encoding::Json) } else { (&self.arguments, self.encoding) };
+        let (payload, encoding): (&[u8], _) = if self.arguments.is_empty() {
+            (b"{}", Encoding::Json)
+        } else {
+            (&self.arguments, self.encoding)
+        };
         wire::decode_value(payload, encoding)
             .map_err(|error| Status::new(Code::FieldInvalid).message(format!("the arguments: {error}")))
     }

@@ -79,11 +79,7 @@ impl Invocation for Call {
         let shape = self.function.shape;
         let desk = (shape == Shape::ServerStream).then(|| Arc::new(Desk::new(answer)));
         // Items may come before the middleware lets the function begin: the stream is entered now.
-        let channel = matches!(shape, Shape::ClientStream | Shape::Duplex).then(|| {
-            let key = outer.channel.get().unwrap_or_else(|| outer.mux().accept(outer.stream, outer.ended));
-            outer.channel.set(Some(key));
-            Handle::new(outer.mux().clone(), key)
-        });
+        let channel = matches!(shape, Shape::ClientStream | Shape::Duplex).then(|| outer.enter());
         let call = IncomingCall {
             function: self.function,
             name: self.name.clone(),
@@ -169,7 +165,8 @@ impl Drop for AtWork {
 impl End<IncomingCall> for Inside {
     fn run(self: Box<Self>, call: IncomingCall) -> Running<IncomingCall> {
         // The connection gives up what is too late for the caller; a deadline that middleware has set is ours to keep.
-        let deadline = call.deadline.filter(|deadline| self.deadline.is_none_or(|callers| *deadline < callers));
+        let deadline =
+            call.deadline.filter(|deadline| self.deadline.is_none_or(|callers| *deadline < callers));
         let running = self.work(call);
         match deadline {
             None => Box::pin(running),
@@ -192,6 +189,7 @@ impl Inside {
             metadata,
             deadline,
             ended,
+            entered: Cell::new(None),
             channel: Cell::new(None),
             handle: Cell::new(channel),
             cancelled: OnceCell::new(),

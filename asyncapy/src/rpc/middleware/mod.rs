@@ -57,15 +57,15 @@ pub use self::reply::Reply;
 #[doc(hidden)]
 pub use self::with::Layers;
 pub use self::with::With;
+#[cfg(feature = "rate-limit")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rate-limit")))]
+pub use crate::handler::middleware::RateLimited;
 pub use crate::handler::middleware::{
     AccessLog, ConcurrencyLimit, Extension, FromFn, LoadShed, Middleware, Outcome, Passing, Timeout, from_fn,
 };
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
 pub use crate::handler::middleware::{Layered, NextService};
-#[cfg(feature = "rate-limit")]
-#[cfg_attr(docsrs, doc(cfg(feature = "rate-limit")))]
-pub use crate::handler::middleware::RateLimited;
 
 /// What comes after a middleware of incoming calls; of outgoing ones as `Next<OutgoingCall>`.
 pub type Next<Q = IncomingCall> = crate::handler::middleware::Next<Q>;

@@ -298,12 +298,18 @@ impl World {
             assert!(side.end.is_none(), "{:?}", side.end);
             for id in 1..40 {
                 let (bytes, items) = side.connection.mux.lock().buffered(id);
-                assert!(items <= 64 && bytes < 65_536 + SIZES[SIZES.len() - 1], "{items} items, {bytes} bytes");
+                assert!(
+                    items <= 64 && bytes < 65_536 + SIZES[SIZES.len() - 1],
+                    "{items} items, {bytes} bytes"
+                );
             }
         }
         for stream in &mut self.streams {
             if stream.ended.is_some() {
-                assert!(stream.answer.as_ref().is_none_or(oneshot::Sender::is_closed), "the function goes on");
+                assert!(
+                    stream.answer.as_ref().is_none_or(oneshot::Sender::is_closed),
+                    "the function goes on"
+                );
             }
             // Each ends once, and as the model says.
             if let Some(receiver) = &stream.receiver[0] {

@@ -180,7 +180,8 @@ async fn who_waits_to_open_a_stream_waits_no_longer_than_it_has() {
     let mut near = Driven::new(near);
     near.connection.mux.with(|state, woken| state.allow(2, woken));
 
-    let mut held: Vec<_> = (0..2).map(|_| Box::pin(peer.channel::<u64, u64>("ctl", ()).into_future())).collect();
+    let mut held: Vec<_> =
+        (0..2).map(|_| Box::pin(peer.channel::<u64, u64>("ctl", ()).into_future())).collect();
     let mut held: Vec<_> = held.iter_mut().map(|open| poll_once(open.as_mut())).collect();
     settle(&mut [&mut near, &mut server]).await;
     assert_eq!((peer.in_flight(), jobs.len()), (2, 2));

@@ -189,6 +189,21 @@ async fn a_call_ends_by_its_deadline() {
 }
 
 #[tokio::test]
+async fn a_call_that_waits_for_room_ends_by_its_deadline() {
+    let server = start(named("a").limits(|limits| limits.streams_per_connection = 2)).await;
+    let client = RpcClient::builder().server(place(&server)).max_connections(1).connect().await.unwrap();
+    let first = client.channel::<String, String>("pool.echo", ()).await.unwrap();
+    let second = client.channel::<String, String>("pool.echo", ()).await.unwrap();
+    let late = whoami::call(&client).timeout(Duration::from_millis(50));
+    let late = in_time("the call", late).await.unwrap_err();
+    assert_eq!(late.code, Code::DeadlineExceeded);
+    assert!(late.was_not_run());
+    drop(first);
+    assert_eq!(in_time("the call", whoami::call(&client)).await.unwrap(), "a");
+    drop(second);
+}
+
+#[tokio::test]
 async fn a_stop_waits_for_what_is_under_way_and_cuts_the_rest() {
     let server = start(named("a")).await;
     let client = RpcClient::connect([place(&server)]).await.unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use asyncapy::Result;
 use asyncapy::client::{Discover, Dns, RpcClient, ServerAddress, ServerFile};
+use asyncapy::security::{Authority, Pem, TlsClient, TlsServer, Validity};
 use asyncapy_tests::{eventually, in_time, start};
 use tokio::sync::mpsc;
 
@@ -93,6 +94,26 @@ async fn a_name_is_looked_up() {
             .any(|server| server.address.endpoint.to_string() == format!("tcp://127.0.0.1:{port}"))
     );
     assert_eq!(whoami::call(&client).await.unwrap(), "a");
+}
+
+#[tokio::test]
+async fn a_name_is_what_a_certificate_is_for() {
+    let authority = Authority::create("tests", Validity::AUTHORITY).unwrap();
+    // It names no address.
+    let issued = authority.issue_server(&["localhost"], Validity::SERVER).unwrap();
+    let server =
+        TlsServer::builder(Pem::text(issued.certificate()), Pem::text(issued.key())).build().unwrap();
+    let server = named("a").tls(server).listen("tls://127.0.0.1:0").build().unwrap().start().await.unwrap();
+    let port = server.local_addr().unwrap().port();
+    let tls = TlsClient::builder(Pem::text(authority.certificate())).build().unwrap();
+
+    let source = Dns::new(format!("tls://localhost:{port}")).unwrap();
+    let client = RpcClient::builder().discover(source).tls(tls.clone()).connect().await.unwrap();
+    assert_eq!(whoami::call(&client).await.unwrap(), "a");
+
+    let unnamed = RpcClient::builder().server(format!("tls://127.0.0.1:{port}")).tls(tls).connect().await;
+    let error = unnamed.unwrap_err().to_string();
+    assert!(error.contains("certificate"), "{error}");
 }
 
 /// A source that says what the test tells it.

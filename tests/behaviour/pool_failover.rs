@@ -7,7 +7,8 @@ use std::time::Duration;
 use asyncapy::client::{Backoff, Breaker, Retry, RpcClient};
 use asyncapy::prelude::*;
 use asyncapy_tests::{Machine, eventually, in_time, start};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::pool_calls::{connected, named, nap, place, whoami};
@@ -179,6 +180,49 @@ async fn a_server_that_accepts_and_says_nothing_gets_no_calls() {
     let error = in_time("connecting", alone.connect()).await.unwrap_err().to_string();
     assert!(error.contains(&silent), "{error}");
     accepting.abort();
+}
+
+/// What stands between a client and a server, and can let nothing through any more without a word: a cable that is cut.
+async fn cable(to: String) -> (String, Arc<Notify>, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    let cut = Arc::new(Notify::new());
+    let passing = tokio::spawn({
+        let cut = cut.clone();
+        async move {
+            let mut held = Vec::new();
+            loop {
+                let (mut near, _) = listener.accept().await.unwrap();
+                let mut far = TcpStream::connect(&to).await.unwrap();
+                tokio::select! {
+                    // It ends with an error when either side goes, and the next one is let in.
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    () = cut.notified() => held.push((near, far)),
+                }
+                if !held.is_empty() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    });
+    (place, cut, passing)
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_lost_after_two_pings() {
+    let (a, b) = (start(named("a")).await, start(named("b")).await);
+    let (place_a, cut, passing) = cable(place(&a)).await;
+    let builder = RpcClient::builder().servers([&place_a, &place(&b)]).keepalive(Duration::from_millis(50));
+    let client = builder.connect_timeout(Duration::from_millis(500)).connect().await.unwrap();
+    connected(&client).await;
+    cut.notify_one();
+    tokio::task::yield_now().await;
+    // Sent into the void, they are made elsewhere when the silence is noticed; nothing hangs for its whole deadline.
+    for _ in 0..10 {
+        assert_eq!(in_time("a call", whoami::call(&client)).await.unwrap(), "b");
+    }
+    eventually("it is known to be lost", || client.servers()[0].connections == 0).await;
+    passing.abort();
 }
 
 #[tokio::test]

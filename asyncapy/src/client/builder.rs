@@ -156,7 +156,7 @@ impl Builder {
         let dialled = dial(
             &endpoint,
             #[cfg(feature = "tls")]
-            self.tls.as_ref(),
+            self.tls.as_ref().map(|tls| (tls, None)),
             self.connect_timeout,
         );
         self.start(dialled.await?.into_transport())

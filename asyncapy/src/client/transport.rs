@@ -58,21 +58,22 @@ impl Dialled {
     }
 }
 
-/// Connects to `endpoint`, all steps within `limit`.
+/// Connects to `endpoint`, all steps within `limit`. With TLS goes the name that the certificate must have, where that is
+/// not the endpoint's own.
 pub(super) async fn dial(
     endpoint: &Endpoint,
-    #[cfg(feature = "tls")] tls: Option<&TlsClient>,
+    #[cfg(feature = "tls")] tls: Option<(&TlsClient, Option<&str>)>,
     limit: Duration,
 ) -> Result<Dialled> {
     let deadline = Instant::now() + limit;
     #[cfg(feature = "tls")]
-    if let Some(tls) = tls {
+    if let Some((tls, name)) = tls {
         return match endpoint {
             // Whoever gives certificates never means an open connection.
             Endpoint::Tcp(host) | Endpoint::Tls(host) => {
                 let stream = tcp(host, endpoint, deadline).await?;
-                let name = host.rsplit_once(':').map_or(&**host, |(name, _)| name);
-                let handshake = Box::pin(tls.connect(stream, name));
+                let own = host.rsplit_once(':').map_or(&**host, |(own, _)| own);
+                let handshake = Box::pin(tls.connect(stream, name.unwrap_or(own)));
                 let stream = timeout_at(deadline, handshake).await.map_err(|_| Error::TimedOut)??;
                 Ok(Dialled::Tls(Box::new(stream)))
             }

@@ -23,6 +23,9 @@ pub struct ServerAddress {
     pub endpoint: Endpoint,
     /// Its share: with 3, it gets three times the calls of a server with 1. From 1 to [`MAX_WEIGHT`](Self::MAX_WEIGHT).
     pub weight: u32,
+    /// The name that its TLS certificate must have, where that is not the endpoint's host: of a server that is known by its
+    /// address, for instance.
+    pub tls_name: Option<String>,
 }
 
 impl ServerAddress {
@@ -31,13 +34,20 @@ impl ServerAddress {
 
     /// A server of weight 1.
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, weight: 1 }
+        Self { endpoint, weight: 1, tls_name: None }
     }
 
     /// Another weight.
     #[must_use]
     pub fn weight(mut self, weight: u32) -> Self {
         self.weight = weight;
+        self
+    }
+
+    /// The name that its TLS certificate must have.
+    #[must_use]
+    pub fn tls_name(mut self, name: impl Into<String>) -> Self {
+        self.tls_name = Some(name.into());
         self
     }
 

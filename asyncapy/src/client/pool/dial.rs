@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::time::{Instant, timeout_at};
 
+use super::server::Server;
 use super::settings::Settings;
-use crate::client::Endpoint;
 use crate::client::transport::dial;
 use crate::error::{Error, Result};
 use crate::handler::session::{Core, Phase};
@@ -24,12 +24,12 @@ pub(super) struct Dialler {
 
 impl Dialler {
     /// Connects, and waits until the server has answered our HELLO: one that accepts and says nothing is no server.
-    pub(super) async fn dial(&self, endpoint: &Endpoint) -> Result<Peer> {
+    pub(super) async fn dial(&self, server: &Server) -> Result<Peer> {
         let deadline = Instant::now() + self.settings.connect_timeout;
         let dialled = dial(
-            endpoint,
+            &server.endpoint,
             #[cfg(feature = "tls")]
-            self.tls.as_ref(),
+            self.tls.as_ref().map(|tls| (tls, server.tls_name.as_deref())),
             self.settings.connect_timeout,
         );
         let (io, address) = dialled.await?.into_io()?;

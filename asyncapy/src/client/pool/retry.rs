@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 /// A call that surely was not run is repeated, whatever it does: the server said so when it drained, or nothing had been
 /// sent. A call that may have been run is repeated only if its function is *idempotent*, and then if the connection was
 /// lost or the server was unavailable or overloaded. Everything else is the caller's affair, as are streams and channels
-/// once something has come back. All attempts share the call's deadline.
+/// once they are open. All attempts share the call's deadline.
 ///
 /// ```
 /// use asyncapy::client::{Retry, RpcClient};

@@ -96,7 +96,7 @@ impl RpcSession {
         };
         while !shared.is_stopped() {
             let Some(server) = shared.pick(&tried, named) else { return Err(unavailable(problem)) };
-            match shared.dialler.dial(&server.endpoint).await {
+            match shared.dialler.dial(&server).await {
                 Ok(peer) => return Ok(Connection::new(peer, server)),
                 Err(error) => problem = error.to_string(),
             }

@@ -18,6 +18,9 @@ pub(super) struct Server {
     pub(super) endpoint: Endpoint,
     /// The endpoint as it is written, for calls that name their server.
     pub(super) name: Box<str>,
+    /// The name that its certificate must have, where that is not the endpoint's.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "there are no certificates"))]
+    pub(super) tls_name: Option<String>,
     pub(super) load: Load,
     pub(super) circuits: Circuits,
     pub(super) settings: Arc<Settings>,
@@ -50,6 +53,7 @@ impl Server {
         Self {
             endpoint: address.endpoint.clone(),
             name: address.endpoint.to_string().into(),
+            tls_name: address.tls_name.clone(),
             load: Load::new(address.weight),
             circuits: Circuits::new(now),
             settings: common.settings.clone(),

@@ -81,7 +81,7 @@ impl Slot {
         let dialled = tokio::select! {
             biased;
             _ = self.gone.wait_for(|gone| *gone) => return None,
-            dialled = self.shared.dialler.dial(&self.server.endpoint) => dialled,
+            dialled = self.shared.dialler.dial(&self.server) => dialled,
         };
         match dialled {
             Ok(peer) => {

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 /// All the addresses that a name stands for, looked up again and again.
 ///
 /// Each address is a server of its own with the same weight. The system's resolver is asked, so that `/etc/hosts` counts;
-/// it does not tell how long its answer holds, which is why there is an interval. For TLS a server's certificate would
-/// have to name its address, since that is where the client connects to.
+/// it does not tell how long its answer holds, which is why there is an interval. With TLS a server's certificate must
+/// have the name that was looked up.
 ///
 /// ```
 /// use asyncapy::client::{Discover, Dns};
@@ -78,7 +78,9 @@ impl Dns {
             true => Endpoint::Tls(address.to_string()),
             false => Endpoint::Tcp(address.to_string()),
         };
-        Ok(addresses.iter().map(|at| ServerAddress::new(endpoint(at)).weight(self.weight)).collect())
+        let name = self.name.rsplit_once(':').map_or(&*self.name, |(name, _)| name);
+        let server = |at| ServerAddress::new(endpoint(at)).weight(self.weight).tls_name(name);
+        Ok(addresses.iter().map(server).collect())
     }
 }
 
@@ -111,7 +113,7 @@ mod tests {
         assert!(!servers.is_empty());
         for server in &servers {
             assert!(matches!(&server.endpoint, Endpoint::Tls(at) if at.ends_with(":1500")), "{server}");
-            assert_eq!(server.weight, 2);
+            assert_eq!((server.weight, server.tls_name.as_deref()), (2, Some("localhost")));
         }
         let again = timeout(Duration::from_millis(350), source.changed()).await;
         assert!(again.is_err(), "nothing has changed");

@@ -324,6 +324,7 @@ async fn a_trait_is_a_service_with_a_client() {
     channel.finish();
     assert_eq!(channel.result::<u64>().await.unwrap(), 35);
 
+    Small { accounts: Vec::new() }.skipped();
     let status = peer.call::<()>("bank.skipped", ()).await.unwrap_err();
     assert_eq!(status.code, Code::FunctionUnknown);
 }

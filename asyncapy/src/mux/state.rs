@@ -208,7 +208,7 @@ impl State {
     }
 
     /// Calls those whose turn it is to open a stream.
-    pub(super) fn call_line(&mut self, woken: &mut Vec<Waker>) {
+    pub(super) fn call_line(&self, woken: &mut Vec<Waker>) {
         if self.credit > 0 && !self.held && self.line.len() > 0 {
             self.line.call(self.most.saturating_sub(self.ours), woken);
         }

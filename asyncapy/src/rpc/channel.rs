@@ -162,7 +162,7 @@ impl<T: DeserializeOwned + 'static> Receiver<T> {
         poll_fn(|context| self.poll_recv(context)).await
     }
 
-    fn poll_recv(&mut self, context: &Context<'_>) -> Poll<Result<Option<T>, Status>> {
+    fn poll_recv(&self, context: &Context<'_>) -> Poll<Result<Option<T>, Status>> {
         match ready!(self.handle.poll_item(context)) {
             Some(item) => Poll::Ready(decode(item.encoding, item.payload).map(Some)),
             None => Poll::Ready(self.end().map_or(Ok(None), Err)),

@@ -137,7 +137,7 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
     fn poll_open(
         &self,
         peer: &Peer,
-        context: &mut Context<'_>,
+        context: &Context<'_>,
         deadline: Option<Instant>,
         now: Instant,
         ends: bool,

@@ -214,6 +214,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::needless_borrow, reason = "the references are what decides")]
     fn the_type_decides() {
         let mut result = Returned::new(Ok::<u32, Code>(1));
         assert_eq!((&mut &mut result).split().ok(), Some(1));
@@ -223,7 +224,7 @@ mod tests {
         let mut value = Returned::new(String::from("a"));
         assert_eq!((&mut &mut value).body(|_| Ok::<(), Failed>(())).0, "a");
         let mut items = Returned::new(Streaming::iter([1, 2]));
-        assert!(is_items(&(&mut &mut items).body(|item| Ok(item))));
+        assert!(is_items(&(&mut &mut items).body(Ok)));
 
         assert_eq!(told!(Code::Overloaded), "Failed(Overloaded)");
         assert!(told!("no").contains("HandlerFailed"));

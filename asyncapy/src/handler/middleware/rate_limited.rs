@@ -28,8 +28,11 @@ use crate::security::{Rate, RateLimit};
 /// ```
 pub struct RateLimited<Q, K: Hash + Eq + Clone> {
     limit: RateLimit<K>,
-    key: Box<dyn Fn(&Q) -> Option<K> + Send + Sync>,
+    key: KeyOf<Q, K>,
 }
+
+/// Tells what counts together; what has no key is not limited.
+type KeyOf<Q, K> = Box<dyn Fn(&Q) -> Option<K> + Send + Sync>;
 
 impl<Q: Passing> RateLimited<Q, IpAddr> {
     /// By the client's address, the /64 network of an IPv6 address; clients on UNIX sockets are not limited.

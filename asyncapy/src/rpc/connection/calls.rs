@@ -388,7 +388,10 @@ impl Connection {
                 let channel = work.channel;
                 // It was answered, not given up.
                 work.cancelled = None;
-                self.keep(work, scratch);
+                let function = work.function;
+                if let Some(call) = work.into_call() {
+                    scratch.calls.keep(function, call);
+                }
                 self.answered(channel, scratch);
             }
             Err(panic) => {
@@ -401,14 +404,6 @@ impl Connection {
                 self.refuse(stream, encoding, &Code::HandlerPanicked, None);
                 self.answered(channel, scratch);
             }
-        }
-    }
-
-    /// Keeps a call that has ended for the next of its kind.
-    fn keep(&mut self, work: Work, scratch: &mut Scratch) {
-        let function = work.function;
-        if let Some(call) = work.into_call() {
-            scratch.calls.keep(function, call);
         }
     }
 
@@ -426,7 +421,7 @@ impl Connection {
     }
 
     /// The place of a stream whose call was not run is free.
-    fn forget(&mut self, key: Option<Key>) {
+    fn forget(&self, key: Option<Key>) {
         if let Some(key) = key {
             self.mux.with(|state, woken| state.discard(key, woken));
         }
@@ -448,7 +443,7 @@ impl Connection {
     }
 
     /// Drops a call where it waits; what it held may panic in turn, which costs nobody else anything.
-    fn abort(&mut self, work: Work, outcome: Outcome) {
+    fn abort(&self, work: Work, outcome: Outcome) {
         let channel = work.channel;
         let_go(work, &self.serving.counters);
         if let Some(key) = channel {

@@ -48,6 +48,9 @@ impl End<OutgoingCall> for Way {
     }
 }
 
+/// Does what is to be done about the call itself.
+type Act<'a> = dyn FnMut(Step, &mut Context<'_>) -> Poll<Result<Reply, Status>> + 'a;
+
 impl Exchange {
     pub(crate) fn new(chain: &Chain<OutgoingCall>, call: OutgoingCall) -> Self {
         let (asks, asked) = oneshot::channel();
@@ -59,7 +62,7 @@ impl Exchange {
     pub(crate) fn poll(
         &mut self,
         context: &mut Context<'_>,
-        call: &mut dyn FnMut(Step, &mut Context<'_>) -> Poll<Result<Reply, Status>>,
+        call: &mut Act<'_>,
     ) -> Poll<Result<Reply, Status>> {
         loop {
             if let Poll::Ready(outcome) = self.chain.as_mut().poll(context) {

@@ -2,6 +2,7 @@
 //!
 //! - [`start`]: a server on a free port of 127.0.0.1; [`at_rest`]: it holds nothing any more.
 //! - [`Raw`]: a client that speaks the protocol by itself, written from the document and not from the library's codec.
+//! - [`Streams`]: the same for protocol V3, which keeps no rule by itself.
 //! - [`eventually`], [`in_time`]: waits that end. No test sleeps to wait for a state.
 //! - [`ChildServer`]: a server in a process of its own, whose CPU time, memory and descriptors are its own.
 //! - [`Machine`]: a server on a runtime of its own, whose plug can be pulled.
@@ -12,6 +13,7 @@ mod frames;
 mod log;
 mod machine;
 mod raw;
+mod streams;
 mod wait;
 
 use asyncapy::Server;
@@ -23,6 +25,7 @@ pub use frames::{JSON, ZIPROTO, decode, error_text, frame, frame_as, hex};
 pub use log::Log;
 pub use machine::Machine;
 pub use raw::Raw;
+pub use streams::{Flags, Streams};
 pub use wait::{DEADLINE, at_rest, eventually, in_time, settled_tasks};
 
 /// Builds a server and starts it on a free port of 127.0.0.1.

@@ -201,10 +201,10 @@ async fn nothing_is_sent_without_credit() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_not_agreed_on_is_refused() {
-    for flag in [Flags::COMPRESSED, Flags::SEALED] {
+    for (flag, code) in [(Flags::COMPRESSED, Code::HeaderInvalid), (Flags::SEALED, Code::SealInvalid)] {
         let mut far = Far::new(|_| {});
         far.open(1, "one", END | flag);
-        far.expect_end(Code::HeaderInvalid).await;
+        far.expect_end(code).await;
     }
     let mut far = Far::new(|_| {});
     far.bare(FrameKind::Hello, NONE, 0, b"{}");

@@ -5,6 +5,7 @@
 //! - [`Status`] and [`CallError`]: why a call has no result.
 //! - [`Streaming`]: what a function returns to give items one by one.
 //! - [`Metadata`], [`Deadline`], [`Cancelled`]: what a function can ask about its call, besides what every handler can.
+//! - [`middleware`]: what stands around functions, and around the calls that we make; [`Traces`], [`TraceContext`].
 //! - [`Function`], [`Shape`], [`Place`]: what is known of a function.
 
 mod answer;
@@ -20,6 +21,8 @@ mod decode;
 pub(crate) mod dial;
 mod function;
 mod invocation;
+#[cfg(feature = "metrics")]
+mod metrics;
 pub mod middleware;
 mod opening;
 mod peer;
@@ -33,6 +36,7 @@ mod streaming;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use crate::wire::v3::{Metadata, MetadataValue};
 pub use answer::{Answer, Failed};
@@ -48,6 +52,9 @@ pub use context::{Cancelled, Deadline};
 pub use function::{Function, FunctionRegistration, Method, Parameter, Returns, Service, Shape, linked};
 #[doc(hidden)]
 pub use invocation::{ErasedFunction, Invocation, function};
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub use metrics::{Metrics, MetricsEndpoint};
 pub use peer::Peer;
 pub use private::Place;
 pub use reflect::{Argument, Description, FUNCTIONS};
@@ -58,3 +65,4 @@ pub use returned::{
 };
 pub use status::{CallError, Status};
 pub use streaming::{Iter, Produced, Sink, Streaming};
+pub use trace::{TraceContext, Traces};

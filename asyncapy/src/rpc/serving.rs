@@ -20,6 +20,9 @@ pub(crate) struct Serving {
     pub(crate) counters: Counters,
     /// Looks at the HELLO of the other side; where there is one, nothing is called before it.
     pub(crate) admit: Option<Admit>,
+    /// Where calls are counted that are refused before they begin.
+    #[cfg(feature = "metrics")]
+    pub(crate) metrics: Option<super::Metrics>,
 }
 
 /// Nothing, within the default bounds.
@@ -32,6 +35,8 @@ impl Default for Serving {
             permits: Arc::new(Semaphore::new(CALLS)),
             counters: Counters::default(),
             admit: None,
+            #[cfg(feature = "metrics")]
+            metrics: None,
         }
     }
 }

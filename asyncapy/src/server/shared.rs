@@ -66,6 +66,7 @@ impl Shared {
         settings: &Settings,
         guards: Guards,
         session_hooks: SessionHooks,
+        #[cfg(feature = "metrics")] metrics: Option<rpc::Metrics>,
     ) -> Self {
         let limits = settings.limits.reckonable();
         let max = limits.packet_size(settings.header_size);
@@ -78,6 +79,8 @@ impl Shared {
             permits: calls.clone(),
             counters: rpc::serving::Counters::default(),
             admit: None,
+            #[cfg(feature = "metrics")]
+            metrics,
         });
         Self {
             table,

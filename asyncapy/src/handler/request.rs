@@ -58,7 +58,7 @@ impl<'a> Request<'a> {
     }
 
     /// What middleware has put into it, of type `T`.
-    pub(super) fn extension<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+    pub(crate) fn extension<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.extensions?.get()
     }
 

@@ -7,6 +7,7 @@
 //! - [`PeerBuilder`]: a connection over a stream of one's own, and what it is told.
 //! - [`ApiKeyIdentity`], [`HelloMetadata`]: what a client has said of itself when it connected.
 //! - [`Metadata`], [`Deadline`], [`Cancelled`]: what a function can ask about its call, besides what every handler can.
+//! - [`middleware`]: what stands around functions, and around the calls that we make; [`Traces`], [`TraceContext`].
 //! - [`Function`], [`Shape`], [`Place`]: what is known of a function.
 
 mod answer;
@@ -24,6 +25,8 @@ mod decode;
 pub(crate) mod dial;
 mod function;
 mod invocation;
+#[cfg(feature = "metrics")]
+mod metrics;
 pub mod middleware;
 mod opening;
 mod peer;
@@ -39,6 +42,7 @@ mod streaming;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use crate::wire::v3::{Metadata, MetadataValue};
 pub use answer::{Answer, Failed};
@@ -57,6 +61,9 @@ pub use credentials::{ApiKeyIdentity, HelloMetadata};
 pub use function::{Function, FunctionRegistration, Method, Parameter, Returns, Service, Shape, linked};
 #[doc(hidden)]
 pub use invocation::{ErasedFunction, Invocation, function};
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub use metrics::{Metrics, MetricsEndpoint};
 pub use peer::Peer;
 pub use peer_builder::PeerBuilder;
 pub use private::Place;
@@ -70,3 +77,4 @@ pub use status::{CallError, Status};
 #[doc(hidden)]
 pub use streaming::forward;
 pub use streaming::{Iter, Produced, Sink, Streaming};
+pub use trace::{TraceContext, Traces};

@@ -26,6 +26,9 @@ pub(crate) struct Serving {
     pub(crate) pipeline: Pipeline,
     #[cfg(feature = "sealed")]
     pub(crate) seal: Option<Seal>,
+    /// Where calls are counted that are refused before they begin.
+    #[cfg(feature = "metrics")]
+    pub(crate) metrics: Option<super::Metrics>,
 }
 
 /// The secrets to seal with.
@@ -51,6 +54,8 @@ impl Default for Serving {
             pipeline: Pipeline::new(),
             #[cfg(feature = "sealed")]
             seal: None,
+            #[cfg(feature = "metrics")]
+            metrics: None,
         }
     }
 }

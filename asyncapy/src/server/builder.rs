@@ -58,6 +58,8 @@ pub struct Builder {
     pub(super) lifecycle: Lifecycle,
     pub(super) session_hooks: SessionHooks,
     pub(super) mistakes: Vec<String>,
+    #[cfg(feature = "metrics")]
+    metrics: Option<rpc::Metrics>,
 }
 
 impl Builder {
@@ -140,6 +142,16 @@ impl Builder {
     pub fn packet_middleware(mut self, middleware: impl Middleware<IncomingPacket>) -> Self {
         self.routes.middleware(middleware);
         self
+    }
+
+    /// Counts calls and packets: it stands around functions and handlers like other middleware, so that the first of all
+    /// counts what the others answer.
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    #[track_caller]
+    pub fn metrics(mut self, metrics: &rpc::Metrics) -> Self {
+        self.metrics = Some(metrics.clone());
+        self.middleware(metrics.clone()).packet_middleware(metrics.clone())
     }
 
     /// A tower layer around every function that can be called; see
@@ -341,6 +353,8 @@ impl Builder {
                 self.doorkeeping,
                 self.guards,
                 self.session_hooks,
+                #[cfg(feature = "metrics")]
+                self.metrics,
             )),
             endpoints: self.endpoints,
             default_endpoint,

@@ -68,6 +68,7 @@ impl Shared {
         doorkeeping: Doorkeeping,
         guards: Guards,
         session_hooks: SessionHooks,
+        #[cfg(feature = "metrics")] metrics: Option<rpc::Metrics>,
     ) -> Self {
         let limits = settings.limits.reckonable();
         let max = limits.packet_size(settings.header_size);
@@ -83,6 +84,8 @@ impl Shared {
             pipeline: doorkeeping.pipeline,
             #[cfg(feature = "sealed")]
             seal: doorkeeping.seal.map(rpc::serving::Seal::Any),
+            #[cfg(feature = "metrics")]
+            metrics,
         });
         Self {
             table,

@@ -2,7 +2,7 @@ use tokio::time::Instant;
 use tracing::{Level, info};
 
 use super::{Middleware, Next, Outcome, Passing};
-use crate::error::Failure;
+use crate::error::{Code, Failure};
 
 /// A line in the log for each packet or call: for whom, from where, how it ended, how long it took.
 ///
@@ -56,7 +56,9 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         if !self.written {
-            self.write("GIVEN_UP", None);
+            let panics = std::thread::panicking();
+            let code = if panics { Code::HandlerPanicked } else { Code::custom("GIVEN_UP") };
+            self.write(code.as_str(), None);
         }
     }
 }

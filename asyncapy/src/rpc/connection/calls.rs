@@ -109,26 +109,39 @@ impl Connection {
         let target = self.target(frame, bytes);
         let Some(encoding) = frame.encoding else {
             self.consume(payload.len());
-            self.refuse(id, Encoding::Json, &Code::RequestMalformed, Some("arguments are no raw bytes"));
+            self.decline(
+                None,
+                id,
+                Encoding::Json,
+                &Code::RequestMalformed,
+                Some("arguments are no raw bytes"),
+            );
             return Ok(());
         };
         let function = match target {
             Some(Target::Function(function)) if self.admitted => function,
-            Some(Target::Function(_)) => {
+            Some(Target::Function(function)) => {
                 self.consume(payload.len());
-                self.refuse(id, encoding, &Code::Unauthorized, Some("a HELLO with credentials comes first"));
+                self.decline(
+                    Some(function),
+                    id,
+                    encoding,
+                    &Code::Unauthorized,
+                    Some("a HELLO with credentials comes first"),
+                );
                 return Ok(());
             }
             Some(Target::Unknown(name)) => {
                 self.consume(payload.len());
                 debug!(part = "API Parser", name = ?name, "No such function");
                 let message = format!("there is no function `{}`", name.escape_debug());
-                self.refuse(id, encoding, &Code::FunctionUnknown, Some(&message));
+                self.decline(None, id, encoding, &Code::FunctionUnknown, Some(&message));
                 return Ok(());
             }
             None => {
                 self.consume(payload.len());
-                self.refuse(
+                self.decline(
+                    None,
                     id,
                     encoding,
                     &Code::FunctionUnknown,
@@ -140,7 +153,7 @@ impl Connection {
         let settings = &self.serving.settings;
         if self.running.len() + self.queue.len() >= settings.streams {
             self.consume(payload.len());
-            self.refuse(id, encoding, &Code::TooManyStreams, None);
+            self.decline(Some(function), id, encoding, &Code::TooManyStreams, None);
             return Ok(());
         }
         let Fields::Open { deadline, .. } = frame.fields else { return Ok(()) };
@@ -151,7 +164,13 @@ impl Connection {
                 Ok(metadata) => metadata,
                 Err(error) => {
                     self.consume(payload.len());
-                    self.refuse(id, encoding, &error.code(), Some("the metadata cannot be read"));
+                    self.decline(
+                        Some(function),
+                        id,
+                        encoding,
+                        &error.code(),
+                        Some("the metadata cannot be read"),
+                    );
                     return Ok(());
                 }
             },
@@ -222,13 +241,14 @@ impl Connection {
             && !admits(places, &self.client)
         {
             warn!(part = "API Parser", function = %entry.name, "A private function was called from elsewhere");
-            self.refuse(id, encoding, &Code::FunctionPrivate, None);
+            self.decline(Some(opened.function), id, encoding, &Code::FunctionPrivate, None);
             return self.forget(opened.key);
         }
         if let Err(error) = scratch.index.build_arguments(opened.payload, encoding, &serving.settings.payload)
         {
             debug!(part = "API Parser", %error, "The arguments cannot be read");
-            self.refuse(id, encoding, &error.code(), Some("the arguments cannot be read"));
+            let why = Some("the arguments cannot be read");
+            self.decline(Some(opened.function), id, encoding, &error.code(), why);
             return self.forget(opened.key);
         }
         let Some(mut call) = scratch.calls.take(&serving.functions, opened.function) else { return };
@@ -467,7 +487,7 @@ impl Connection {
         self.consume(queued.payload.len());
         self.forget(queued.key);
         warn!(part = "API Parser", code = %Code::Overloaded, "A call was turned away");
-        self.refuse(queued.id, queued.encoding, &Code::Overloaded, None);
+        self.decline(Some(queued.function), queued.id, queued.encoding, &Code::Overloaded, None);
     }
 
     /// The connection has ended, and with it all calls.
@@ -479,6 +499,25 @@ impl Connection {
         }
         self.places.clear();
         self.queue.clear();
+    }
+
+    /// Answers a call with an error that does not begin.
+    fn decline(
+        &mut self,
+        function: Option<usize>,
+        stream: u32,
+        encoding: Encoding,
+        code: &Code,
+        message: Option<&str>,
+    ) {
+        #[cfg(feature = "metrics")]
+        if let Some(metrics) = &self.serving.metrics {
+            let entry = function.and_then(|function| self.serving.functions.get(function));
+            metrics.refused(entry.map(|entry| &*entry.name), code);
+        }
+        #[cfg(not(feature = "metrics"))]
+        let _ = function;
+        self.refuse(stream, encoding, code, message);
     }
 
     /// Answers a stream with an error.

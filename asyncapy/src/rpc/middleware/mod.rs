@@ -5,7 +5,7 @@
 //! - [`Reply`]: what comes of it, if no [`Status`](super::Status) does.
 //! - [`from_fn`], [`Middleware`], [`Next`]: the same as for packets, in
 //!   [`handler::middleware`](crate::handler::middleware).
-//! - Ready ones: [`AccessLog`], [`ConcurrencyLimit`], [`LoadShed`], [`Timeout`], `RateLimited` (feature
+//! - Ready ones: [`AccessLog`], [`ConcurrencyLimit`], [`LoadShed`], [`Timeout`], [`Traces`](super::Traces), `RateLimited` (feature
 //!   `rate-limit`), `Metrics` (feature `metrics`); a tower layer by `Layered` (feature `tower`).
 //!
 //! Functions and callers without middleware have no cost of it. A call that is refused before its function is known or

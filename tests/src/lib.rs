@@ -5,6 +5,7 @@
 //! - [`eventually`], [`in_time`]: waits that end. No test sleeps to wait for a state.
 //! - [`ChildServer`]: a server in a process of its own, whose CPU time, memory and descriptors are its own.
 //! - [`Machine`]: a server on a runtime of its own, whose plug can be pulled.
+//! - [`Tap`]: somebody on the line who listens in.
 //! - [`Log`]: what a server logs.
 
 mod child;
@@ -12,6 +13,7 @@ mod frames;
 mod log;
 mod machine;
 mod raw;
+mod tap;
 mod wait;
 
 use asyncapy::Server;
@@ -23,6 +25,7 @@ pub use frames::{JSON, ZIPROTO, decode, error_text, frame, frame_as, hex};
 pub use log::Log;
 pub use machine::Machine;
 pub use raw::Raw;
+pub use tap::{Flip, Tap};
 pub use wait::{DEADLINE, at_rest, eventually, in_time, settled_tasks};
 
 /// Builds a server and starts it on a free port of 127.0.0.1.

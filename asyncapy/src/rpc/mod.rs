@@ -27,7 +27,7 @@ mod invocation;
 mod opening;
 mod peer;
 mod peer_builder;
-mod peer_settings;
+pub(crate) mod peer_settings;
 mod private;
 mod reflect;
 mod returned;

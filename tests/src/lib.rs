@@ -6,6 +6,7 @@
 //! - [`eventually`], [`in_time`]: waits that end. No test sleeps to wait for a state.
 //! - [`ChildServer`]: a server in a process of its own, whose CPU time, memory and descriptors are its own.
 //! - [`Machine`]: a server on a runtime of its own, whose plug can be pulled.
+//! - [`Tap`]: somebody on the line who listens in.
 //! - [`Log`]: what a server logs.
 
 mod child;
@@ -14,6 +15,7 @@ mod log;
 mod machine;
 mod raw;
 mod streams;
+mod tap;
 mod wait;
 
 use asyncapy::Server;
@@ -26,6 +28,7 @@ pub use log::Log;
 pub use machine::Machine;
 pub use raw::Raw;
 pub use streams::{Flags, Streams};
+pub use tap::{Flip, Tap};
 pub use wait::{DEADLINE, at_rest, eventually, in_time, settled_tasks};
 
 /// Builds a server and starts it on a free port of 127.0.0.1.

@@ -1,3 +1,4 @@
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -36,6 +37,19 @@ impl Dial {
             serving: Arc::new(Serving::default()),
             hello: None,
         }
+    }
+
+    /// Makes a connection of a stream of which no more is known than what it is. One that is neither TCP nor a UNIX socket
+    /// has no address of its own: no function that is private to a place is to be called from there.
+    pub(crate) fn over_any(&self, io: Io) -> Peer {
+        let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+        let address = match &io {
+            Io::Tcp(stream) => stream.peer_addr().unwrap_or(nowhere).into(),
+            #[cfg(unix)]
+            Io::Unix(_) => Address::Unix,
+            _ => nowhere.into(),
+        };
+        self.over(io, address)
     }
 
     /// Makes a connection of a stream that is connected, with a task of its own. It closes with the last handle.

@@ -31,7 +31,7 @@ pub mod middleware;
 mod opening;
 mod peer;
 mod peer_builder;
-mod peer_settings;
+pub(crate) mod peer_settings;
 mod private;
 mod reflect;
 mod returned;

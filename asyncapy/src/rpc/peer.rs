@@ -10,7 +10,7 @@ use super::args::Written;
 use super::call::{Call, OpenChannel, OpenItems};
 use super::dial::Dial;
 use super::{PeerBuilder, Status};
-use crate::handler::{Address, Session};
+use crate::handler::Session;
 use crate::mux::{Io, Mux};
 use crate::wire::{Encoding, Framing};
 
@@ -72,7 +72,7 @@ impl Peer {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Dial::plain(Framing::default()).over(Io::of(stream), Address::Unix)
+        Dial::plain(Framing::default()).over_any(Io::of(stream))
     }
 
     /// A connection of one's own making: what it is told before it begins.

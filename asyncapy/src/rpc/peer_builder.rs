@@ -7,7 +7,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::peer_settings::PeerSettings;
 use super::{Peer, Service};
 use crate::error::Result;
-use crate::handler::Address;
 use crate::mux::{Io, Processor};
 #[cfg(feature = "sealed")]
 use crate::security::SealKey;
@@ -157,7 +156,7 @@ impl PeerBuilder {
     /// Changes all payloads on their way out and in; several in their order. The server needs the same ones: see
     /// [`Processor`].
     pub fn processor(mut self, processor: impl Processor) -> Self {
-        self.settings.pipeline = std::mem::take(&mut self.settings.pipeline).processor(processor);
+        self.settings.add_processor(processor);
         self
     }
 
@@ -188,12 +187,7 @@ impl PeerBuilder {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn over(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<Peer> {
-        let io = Io::of(stream);
-        let address = match &io {
-            Io::Tcp(stream) => stream.peer_addr()?.into(),
-            _ => Address::Unix,
-        };
-        Ok(self.settings.dial()?.over(io, address))
+        Ok(self.settings.dial()?.over_any(Io::of(stream)))
     }
 }
 

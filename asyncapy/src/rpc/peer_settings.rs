@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::table::Draft;
 use crate::error::{Error, Result};
 use crate::handler::StateMap;
-use crate::mux::Pipeline;
+use crate::mux::{Pipeline, Processor};
 #[cfg(feature = "sealed")]
 use crate::security::SealKey;
 use crate::wire::v3::{Credentials, Hello};
@@ -84,6 +84,10 @@ impl PeerSettings {
         if !self.state.insert(value) {
             self.mistakes.push(format!("a state of type `{}` was given before", type_name::<T>()));
         }
+    }
+
+    pub(crate) fn add_processor(&mut self, processor: impl Processor) {
+        self.pipeline = std::mem::take(&mut self.pipeline).processor(processor);
     }
 
     #[cfg(feature = "sealed")]

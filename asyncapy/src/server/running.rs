@@ -135,7 +135,8 @@ impl Handle {
         Ok(near)
     }
 
-    /// A connection of streams that needs no socket: the server's functions can be called by it.
+    /// A connection of streams that needs no socket: the server's functions can be called by it. A server that asks for
+    /// credentials, or seals, asks that of it too: [`Peer::builder`](rpc::Peer::builder) over [`connect`](Self::connect).
     ///
     /// # Errors
     /// [`Error::Closed`] if the server is stopping.

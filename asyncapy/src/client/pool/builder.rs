@@ -13,14 +13,13 @@ use super::settings::{Settings, bounded};
 use super::shared::Shared;
 use super::{Backoff, Balance, Breaker, Discover, Fixed, Retry, RpcClient, ServerAddress};
 use crate::error::{Error, Result};
-use crate::handler::StateMap;
-use crate::rpc::dial::Dial;
-use crate::rpc::serving::Serving;
-use crate::rpc::table::Draft;
+use crate::mux::Processor;
+use crate::rpc::peer_settings::PeerSettings;
 use crate::rpc::{self, Service};
+#[cfg(feature = "sealed")]
+use crate::security::SealKey;
 #[cfg(feature = "tls")]
 use crate::security::TlsClient;
-use crate::wire::v3::Credentials;
 use crate::wire::{ByteOrder, Encoding, HeaderSize};
 
 /// What an [`RpcClient`] is told before it connects.
@@ -46,11 +45,8 @@ pub struct RpcClientBuilder {
     settings: Settings,
     servers: Vec<ServerAddress>,
     source: Option<Source>,
-    api_key: Option<String>,
-    identity: Option<String>,
-    /// What the servers can call.
-    functions: Draft,
-    state: StateMap,
+    /// What each connection is told.
+    peer: PeerSettings,
     #[cfg(feature = "tls")]
     tls: Option<TlsClient>,
     /// The first setting that is none, told when it connects.
@@ -205,13 +201,44 @@ impl RpcClientBuilder {
 
     /// Shows this API key to each server.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.api_key = Some(key.into());
+        self.peer.api_key = Some(key.into());
         self
     }
 
-    /// Who we say that we are, for the servers' logs.
+    /// Who we say that we are. Where API keys or certificates show it, they must say the same: `ERR_UNAUTHORIZED`.
     pub fn identity(mut self, name: impl Into<String>) -> Self {
-        self.identity = Some(name.into());
+        self.peer.identity = Some(name.into());
+        self
+    }
+
+    /// Something that the servers' functions can read in each call, by [`HelloMetadata`](crate::rpc::HelloMetadata).
+    pub fn metadata(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.peer.metadata.insert(name.into(), text.into());
+        self
+    }
+
+    /// Seals all payloads under this key, and takes no others: see the [guide](crate::guide::processors). A server that does
+    /// not agree counts as one that cannot be reached.
+    #[cfg(feature = "sealed")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "sealed")))]
+    pub fn sealed(mut self, key: SealKey) -> Self {
+        self.peer.seal_with(key);
+        self
+    }
+
+    /// Compresses payloads of 512 bytes and more for servers that can read them, and reads theirs. The level is zstd's, from
+    /// 1 (fast) to 19 (small).
+    #[cfg(feature = "zstd")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "zstd")))]
+    pub fn compress(mut self, level: i32) -> Self {
+        self.peer.compress(level);
+        self
+    }
+
+    /// Changes all payloads on their way out and in; several in their order. The servers need the same ones: see
+    /// [`Processor`].
+    pub fn processor(mut self, processor: impl Processor) -> Self {
+        self.peer.add_processor(processor);
         self
     }
 
@@ -252,7 +279,7 @@ impl RpcClientBuilder {
     pub fn register<F: 'static>(mut self, _function: F) -> Self {
         let id = TypeId::of::<F>();
         match rpc::linked().into_iter().find(|registration| (registration.type_id)() == id) {
-            Some(registration) => self.functions.annotated(registration),
+            Some(registration) => self.peer.functions.annotated(registration),
             None => {
                 let name = type_name::<F>();
                 self.object(Error::Config(format!("register: `{name}` carries no `#[rpc]`")));
@@ -263,13 +290,13 @@ impl RpcClientBuilder {
 
     /// Serves the methods of a service to the servers.
     pub fn service(mut self, service: impl Service) -> Self {
-        Arc::new(service).methods().into_iter().for_each(|method| self.functions.method(method));
+        Arc::new(service).methods().into_iter().for_each(|method| self.peer.functions.method(method));
         self
     }
 
     /// A value that all functions which are served here share.
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
-        if !self.state.insert(value) {
+        if !self.peer.state.insert(value) {
             let name = type_name::<T>();
             self.object(Error::Config(format!("state: a value of type `{name}` was given before")));
         }
@@ -324,19 +351,15 @@ impl RpcClientBuilder {
     }
 
     fn dialler(self, settings: &Arc<Settings>) -> Result<Dialler> {
-        let functions = self.functions.build(Some(&self.state)).map_err(Error::Build)?;
-        let mut serving = Serving { functions, state: Arc::new(self.state), ..Serving::default() };
-        serving.settings.ping_interval = settings.keepalive;
-        let mut hello = serving.hello(settings.max_packet_size);
-        hello.identity = self.identity;
-        hello.credentials = self.api_key.map(|key| Credentials { api_key: Some(key) });
-        let dial = Dial {
-            framing: settings.framing(),
-            encoding: settings.encoding,
-            timeout: settings.timeout,
-            serving: Arc::new(serving),
-            hello: Some(hello),
-        };
+        let mut peer = self.peer;
+        peer.encoding = settings.encoding;
+        peer.timeout = settings.timeout;
+        peer.header_size = settings.header_size;
+        peer.byte_order = settings.byte_order;
+        peer.max_packet_size = settings.max_packet_size;
+        peer.bounds.ping_interval = settings.keepalive;
+        peer.bounds.handshake_timeout = settings.connect_timeout;
+        let dial = peer.dial()?;
         Ok(Dialler {
             settings: settings.clone(),
             dial,

@@ -89,10 +89,6 @@ impl Settings {
         self.breakers.server.check("server_breaker")?;
         self.breakers.function.check("function_breaker")
     }
-
-    pub(super) fn framing(&self) -> Framing {
-        Framing::new(self.header_size, self.byte_order, self.max_packet_size)
-    }
 }
 
 /// A time that can be added to any moment.

@@ -2,15 +2,18 @@
 //!
 //! - [`start`]: a server on a free port of 127.0.0.1; [`at_rest`]: it holds nothing any more.
 //! - [`Raw`]: a client that speaks the protocol by itself, written from the document and not from the library's codec.
+//! - [`Http`], [`WebSocket`]: clients that speak these by themselves.
 //! - [`eventually`], [`in_time`]: waits that end. No test sleeps to wait for a state.
 //! - [`ChildServer`]: a server in a process of its own, whose CPU time, memory and descriptors are its own.
 //! - [`Log`]: what a server logs.
 
 mod child;
 mod frames;
+mod http;
 mod log;
 mod raw;
 mod wait;
+mod websocket;
 
 use asyncapy::Server;
 use asyncapy::server::{Builder, Running};
@@ -18,9 +21,11 @@ use asyncapy::server::{Builder, Running};
 pub use bytes::BytesMut;
 pub use child::{ChildServer, own_descriptors};
 pub use frames::{JSON, ZIPROTO, decode, error_text, frame, frame_as, hex};
+pub use http::{Http, Response};
 pub use log::Log;
 pub use raw::Raw;
 pub use wait::{DEADLINE, at_rest, eventually, in_time, settled_tasks};
+pub use websocket::{Message, WebSocket};
 
 /// Builds a server and starts it on a free port of 127.0.0.1.
 ///

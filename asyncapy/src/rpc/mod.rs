@@ -24,6 +24,8 @@ mod opening;
 mod peer;
 mod private;
 mod reflect;
+#[cfg(feature = "gateway")]
+pub(crate) mod relay;
 mod returned;
 pub(crate) mod serving;
 pub(crate) mod settings;

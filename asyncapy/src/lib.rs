@@ -46,6 +46,7 @@
 //! A layer imports only those below it.
 //!
 //! - `cli`: the `asyncapy` command (feature `cli`).
+//! - `gateway`: the functions over HTTP and WebSocket (feature `gateway`).
 //! - [`server`]: builder, listeners, connections, sessions, limits, shutdown.
 //! - [`client`]: connects to a server, over a socket or in process.
 //! - [`dispatch`]: from the registry of annotated functions to the handler that runs.
@@ -72,6 +73,7 @@
 //! | `zstd` | compressed payloads; needs a C compiler |
 //! | `tower` | tower layers as middleware |
 //! | `metrics` | metrics of calls, in Prometheus' format |
+//! | `gateway` | the functions over HTTP, for browsers among others (axum) |
 //! | `cli` | the `asyncapy` command and [`dispatch`] listings |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -85,6 +87,9 @@ pub mod cli;
 pub mod client;
 pub mod dispatch;
 pub mod error;
+#[cfg(feature = "gateway")]
+#[cfg_attr(docsrs, doc(cfg(feature = "gateway")))]
+pub mod gateway;
 pub mod guide;
 pub mod handler;
 mod mux;

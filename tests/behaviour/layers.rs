@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom up.
-const LAYERS: [&str; 11] =
-    ["error", "wire", "security", "packet", "handler", "dispatch", "mux", "rpc", "client", "server", "cli"];
+const LAYERS: [&str; 12] = [
+    "error", "wire", "security", "packet", "handler", "dispatch", "mux", "rpc", "client", "server",
+    "gateway", "cli",
+];
 
 fn rank(layer: &str) -> Option<usize> {
     LAYERS.iter().position(|known| *known == layer)

@@ -34,6 +34,8 @@ mod peer_builder;
 pub(crate) mod peer_settings;
 mod private;
 mod reflect;
+#[cfg(feature = "gateway")]
+pub(crate) mod relay;
 mod returned;
 pub(crate) mod serving;
 pub(crate) mod settings;

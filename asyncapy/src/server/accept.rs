@@ -15,8 +15,8 @@ use super::lifecycle::Ended;
 use super::listener::{Incoming, Listener};
 use super::shared::{Counters, Shared};
 use crate::error::Code;
-use crate::handler::Session;
 use crate::handler::session::{Core, Phase};
+use crate::handler::{Address, Session};
 use crate::mux::Io;
 #[cfg(feature = "tls")]
 use crate::security::Identity;
@@ -106,7 +106,7 @@ pub(crate) fn welcome(incoming: Incoming, endpoint: Option<&Arc<Endpoint>>, shar
     }
 }
 
-async fn serve(
+pub(super) async fn serve(
     incoming: Incoming,
     endpoint: Option<Arc<Endpoint>>,
     shared: Arc<Shared>,
@@ -168,18 +168,7 @@ async fn attend(connection: Connection, core: Arc<Core>, place: &mut Admitted, s
     let mut passed = 0;
     let decided = unless_stopping(shared, hooks.connect(&session, time, &mut passed)).await;
     let ended = match decided {
-        Ok(()) => {
-            let mut served = pin!(connection.serve());
-            let end = tokio::select! {
-                biased;
-                end = &mut served => end,
-                () = hooks.until_cut() => {
-                    session.client().core().advance(Phase::Cut);
-                    served.await
-                }
-            };
-            Ended::from(end)
-        }
+        Ok(()) => serve_until_cut(connection, &session, shared).await,
         Err(refusal) => {
             shared.sessions.leave(session.client().core());
             turn_away(connection, &refusal, place, shared).await;
@@ -192,12 +181,26 @@ async fn attend(connection: Connection, core: Arc<Core>, place: &mut Admitted, s
     hooks.disconnect(&session, &ended, time).await;
 }
 
-async fn ask_guards(incoming: guard::Incoming, shared: &Shared) -> Result<(), Refusal> {
+/// Serves a connection to its end, and no longer than its shutdown allows.
+pub(super) async fn serve_until_cut(connection: Connection, session: &Session, shared: &Shared) -> Ended {
+    let mut served = pin!(connection.serve());
+    let end = tokio::select! {
+        biased;
+        end = &mut served => end,
+        () = shared.session_hooks.until_cut() => {
+            session.client().core().advance(Phase::Cut);
+            served.await
+        }
+    };
+    Ended::from(end)
+}
+
+pub(super) async fn ask_guards(incoming: guard::Incoming, shared: &Shared) -> Result<(), Refusal> {
     unless_stopping(shared, shared.guards.admit(&incoming, shared.limits.hook_timeout)).await
 }
 
 /// Waits for a decision. A stop does not: the connection would not be served any more.
-async fn unless_stopping(
+pub(super) async fn unless_stopping(
     shared: &Shared,
     decision: impl Future<Output = Result<(), Refusal>>,
 ) -> Result<(), Refusal> {
@@ -211,16 +214,21 @@ async fn unless_stopping(
 
 /// Refuses a connection as the application has decided. Its place is free for others while it is told why.
 async fn turn_away(connection: Connection, refusal: &Refusal, place: &mut Admitted, shared: &Shared) {
+    note_refusal(connection.address(), refusal, shared);
+    if place.give_up() {
+        connection.refuse(refusal.rejection()).await;
+    }
+}
+
+/// Counts a refusal, and bans whom it bans.
+pub(super) fn note_refusal(address: Address, refusal: &Refusal, shared: &Shared) {
     Counters::add(&shared.counters.refused, 1);
     if let Some(cause) = refusal.cause() {
         warn!(part = "Client handler", code = %refusal.code(), ?cause, "A connection was refused for a failure");
     }
-    if let (Some(ip), Some(time)) = (connection.address().ip(), refusal.ban()) {
+    if let (Some(ip), Some(time)) = (address.ip(), refusal.ban()) {
         debug!(part = "Client handler", %ip, ?time, "The client's address is banned");
         shared.bans.ban(ip, time);
-    }
-    if place.give_up() {
-        connection.refuse(refusal.rejection()).await;
     }
 }
 

@@ -84,14 +84,14 @@ impl Admission {
         }
     }
 
-    /// Counts a connection in, or says no.
-    fn enter(&self, address: Option<IpAddr>) -> Option<Standing> {
+    /// Counts a connection in, or says no. Only one that is `new` counts towards the rate.
+    fn enter(&self, address: Option<IpAddr>, new: bool) -> Option<Standing> {
         let entered = self
             .open
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |open| (open < self.most).then_some(open + 1));
         let all = entered.ok()? + 1;
         let Some(address) = address else { return Some(Standing { all, of_address: 0 }) };
-        let of_address = self.enter_address(subject(address));
+        let of_address = self.enter_address(subject(address), new);
         if of_address.is_none() {
             self.count_out();
         }
@@ -99,7 +99,7 @@ impl Admission {
     }
 
     /// How many connections the address has with it.
-    fn enter_address(&self, address: IpAddr) -> Option<usize> {
+    fn enter_address(&self, address: IpAddr, new: bool) -> Option<usize> {
         let now = Instant::now();
         let mut addresses = self.addresses();
         if addresses.len() > REMEMBER && !addresses.contains_key(&address) {
@@ -108,10 +108,11 @@ impl Admission {
         let seen = addresses.entry(address).or_insert(Seen { open: 0, tokens: self.rate, refilled: now });
         seen.tokens = (seen.tokens + (now - seen.refilled).as_secs_f64() * self.rate).min(self.rate);
         seen.refilled = now;
-        if seen.open >= self.most_per_address || seen.tokens < 1.0 {
+        let token = if new { 1.0 } else { 0.0 };
+        if seen.open >= self.most_per_address || seen.tokens < token {
             return None;
         }
-        seen.tokens -= 1.0;
+        seen.tokens -= token;
         seen.open += 1;
         Some(seen.open)
     }
@@ -147,10 +148,17 @@ impl Admitted {
     /// Counts a connection in. `Err` holds the place of one that is refused, where there is room to tell it so.
     pub(crate) fn enter(shared: &Arc<Shared>, address: Option<IpAddr>) -> Result<Self, Option<Self>> {
         let place = |standing, refused| Self { shared: shared.clone(), address, standing, refused };
-        if let Some(standing) = shared.admission.enter(address) {
+        if let Some(standing) = shared.admission.enter(address, true) {
             return Ok(place(standing, false));
         }
         Err(shared.admission.enter_refused().then(|| place(Standing::default(), true)))
+    }
+
+    /// Counts in somebody whose connection is not ours to count: one request of it.
+    #[cfg(feature = "gateway")]
+    pub(super) fn enter_request(shared: &Arc<Shared>, address: Option<IpAddr>) -> Option<Self> {
+        let standing = shared.admission.enter(address, false)?;
+        Some(Self { shared: shared.clone(), address, standing, refused: false })
     }
 
     /// Leaves the place to others; false if there is no room to tell the client so.
@@ -188,7 +196,7 @@ mod tests {
     }
 
     fn enters(admission: &Admission, address: Option<IpAddr>) -> bool {
-        admission.enter(address).is_some()
+        admission.enter(address, true).is_some()
     }
 
     fn ip(text: &str) -> Option<IpAddr> {

@@ -27,6 +27,8 @@ mod settings;
 mod shared;
 pub(crate) mod signal;
 mod test_client;
+#[cfg(feature = "gateway")]
+pub(crate) mod visit;
 
 pub use crate::client::Endpoint;
 pub use builder::Builder;

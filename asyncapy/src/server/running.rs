@@ -118,7 +118,7 @@ impl Handle {
     }
 
     /// The header that the server's clients must speak.
-    pub(super) fn framing(&self) -> Framing {
+    pub(crate) fn framing(&self) -> Framing {
         self.shared.framing
     }
 

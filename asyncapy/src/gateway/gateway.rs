@@ -1,0 +1,179 @@
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use ipnet::IpNet;
+
+use super::door;
+use super::origin::Origin;
+use super::refused::Refused;
+use super::serve::Listening;
+use super::settings::Settings;
+use crate::error::{Code, Error, Result};
+use crate::mux::Io;
+use crate::rpc::Peer;
+use crate::rpc::dial::Dial;
+use crate::server::Handle;
+use crate::server::visit::Visitor;
+use crate::wire::Encoding;
+use crate::wire::v3::Hello;
+
+/// The functions of a running server over HTTP: `POST /group/function` with their arguments as JSON, streams as events or
+/// lines, channels and the protocol itself over WebSockets.
+///
+/// Each request is a session of its own, with the client's address: guards, limits, hooks, `private` and whatever else
+/// stands around the calls see it as any other. What a session holds lasts no longer than the request, since many people may
+/// share one connection of a proxy; channels and the protocol have a session for as long as they are open.
+///
+/// ```
+/// use asyncapy::gateway::Gateway;
+/// use asyncapy::prelude::*;
+///
+/// #[rpc(group = "math")]
+/// async fn sum(a: i64, b: i64) -> i64 {
+///     a + b
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> asyncapy::Result<()> {
+/// let server = Server::builder().register(sum).build()?.start_in_memory().await?;
+/// let listening = Gateway::new(&server.handle()).page(true).bind("127.0.0.1:0").await?;
+/// // curl -d '{"a": 1, "b": 2}' -H 'content-type: application/json' http://ADDRESS/math/sum
+/// println!("http://{}/", listening.local_addr());
+/// let (served, _) = tokio::join!(listening.serve(), server.shutdown());
+/// # served
+/// # }
+/// ```
+///
+/// In an application of one's own it is a router like any other, which must learn the clients' addresses:
+///
+/// ```no_run
+/// # async fn run(server: asyncapy::server::Running) -> std::io::Result<()> {
+/// use std::net::SocketAddr;
+/// use asyncapy::gateway::Gateway;
+/// use axum::Router;
+///
+/// let app = Router::new().nest("/api", Gateway::new(&server.handle()).into_router());
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+/// axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a gateway does nothing until it is served"]
+pub struct Gateway {
+    handle: Handle,
+    settings: Settings,
+}
+
+/// What all requests of a gateway share.
+pub(super) struct Inner {
+    pub(super) handle: Handle,
+    pub(super) settings: Settings,
+    dial: Dial,
+}
+
+impl Gateway {
+    /// A gateway to a running server. It ends with it.
+    pub fn new(server: &Handle) -> Self {
+        Self { handle: server.clone(), settings: Settings::default() }
+    }
+
+    /// Whether `GET /` shows a page that lists the functions and calls them; off by default.
+    pub fn page(mut self, page: bool) -> Self {
+        self.settings.page = page;
+        self
+    }
+
+    /// Lets the pages of this origin call, such as `https://app.example.com`; may be called more than once. By default only
+    /// pages may that come from the gateway's own address, and of those only where that is written as an address or as
+    /// `localhost`: any name can be made to point here.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it is no origin.
+    pub fn allow_origin(mut self, origin: &str) -> Result<Self> {
+        self.settings.origins.push(Origin::parse(origin)?);
+        Ok(self)
+    }
+
+    /// Takes the word of proxies in this network, such as `10.0.0.0/8` or `127.0.0.1`, on whom they speak for: the header
+    /// `X-Forwarded-For`. May be called more than once; by default a client's address is that of its connection.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it is neither a network nor an address.
+    pub fn trusted_proxy(mut self, network: &str) -> Result<Self> {
+        let address = || network.parse::<std::net::IpAddr>().map(IpNet::from);
+        match network.parse().or_else(|_| address()) {
+            Ok(network) => self.settings.proxies.push(network),
+            Err(_) => {
+                return Err(Error::Config(format!("{network:?} is neither an address nor a network")));
+            }
+        }
+        Ok(self)
+    }
+
+    /// The HTTP status of a code, where it is not to be that of the table in the [guide](crate::guide::gateway): mostly for
+    /// codes of the application's own.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the status is none of an error: 400 to 599.
+    pub fn status(mut self, code: Code, status: u16) -> Result<Self> {
+        match StatusCode::from_u16(status) {
+            Ok(known) if known.is_client_error() || known.is_server_error() => {
+                self.settings.statuses.insert(code, known);
+                Ok(self)
+            }
+            _ => Err(Error::Config(format!("{status} is no HTTP status of an error, for {code}"))),
+        }
+    }
+
+    /// A router for an application of one's own, to be nested at any path. It must be served by
+    /// `into_make_service_with_connect_info::<SocketAddr>()`, or it cannot know who calls.
+    ///
+    /// What protects [`serve`](Self::serve) from clients that are slow or many is then the application's to do.
+    pub fn into_router(self) -> Router {
+        door::router(self.into_inner())
+    }
+
+    /// Binds the gateway to an address, such as `127.0.0.1:8080`; port 0 lets the system pick one.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the address cannot be bound.
+    pub async fn bind(self, address: &str) -> Result<Listening> {
+        Listening::bind(self.into_inner(), address).await
+    }
+
+    /// Serves the gateway at an address until its server stops.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the address cannot be bound.
+    pub async fn serve(self, address: &str) -> Result<()> {
+        self.bind(address).await?.serve().await
+    }
+
+    fn into_inner(self) -> Arc<Inner> {
+        let dial = Dial { encoding: Encoding::Json, ..Dial::plain(self.handle.framing()) };
+        Arc::new(Inner { handle: self.handle, settings: self.settings, dial })
+    }
+}
+
+impl Inner {
+    /// A session for one request, or one channel.
+    pub(super) async fn session(&self, visitor: &Visitor, hello: Option<Hello>) -> Result<Peer, Refused> {
+        let stream = self.handle.begin_session(visitor).await?;
+        let hello = hello.filter(|_| self.handle.asks_for_credentials());
+        let dial = Dial { hello, ..self.dial.clone() };
+        Ok(dial.over(Io::Memory(stream), visitor.address()))
+    }
+
+    /// The most that a request may carry, in bytes: what fits into a packet with all that goes along.
+    pub(super) fn body_limit(&self) -> usize {
+        self.handle.framing().max_packet_size() as usize
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

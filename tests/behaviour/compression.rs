@@ -112,7 +112,7 @@ async fn both_sides_count_payloads_as_they_were_before() {
 async fn what_a_client_sends_is_counted_in_the_same_way() {
     let progress = Progress::default();
     let (_server, peer) = both(&progress).await;
-    let mut channel = gather::call(&peer).await.unwrap();
+    let channel = gather::call(&peer).await.unwrap();
     for _ in 0..64 {
         in_time("within the window", channel.send(line())).await.unwrap();
     }

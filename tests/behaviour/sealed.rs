@@ -122,7 +122,7 @@ async fn nobody_on_the_line_can_read_what_is_said() {
         for text in ["fox", "nightingale", "badger", "asleep", "ERR_OWL"] {
             assert_eq!(has(&received, text), plainly, "{text}");
         }
-        drop(peer);
+        drop((items, channel, peer));
         at_rest(&server.handle()).await;
     }
 }

@@ -18,6 +18,8 @@ const EXTRACTORS: &[&str] = &[
     "Channel",
     "Extension",
     "TraceContext",
+    "ApiKeyIdentity",
+    "HelloMetadata",
 ];
 
 /// One argument of the function.

@@ -159,7 +159,7 @@ impl State {
     }
 
     /// The other side goes away: it runs no stream above `last`.
-    pub(crate) fn drain(&mut self, last: u32, woken: &mut Vec<Waker>) {
+    pub(crate) fn drain(&mut self, last: u32, code: &Code, why: &'static str, woken: &mut Vec<Waker>) {
         if matches!(self.phase, Phase::Open) {
             self.phase = Phase::Draining;
         }
@@ -168,8 +168,7 @@ impl State {
         for place in 0..self.entries.len() {
             let id = self.entries[place].id;
             if id > last && self.is_ours(id) {
-                let outcome = Outcome::NotRun(Code::ShuttingDown, "the other side is going away");
-                self.entries[place].end(outcome, woken);
+                self.entries[place].end(Outcome::NotRun(code.clone(), why), woken);
             }
         }
     }

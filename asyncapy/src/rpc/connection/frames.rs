@@ -258,14 +258,17 @@ impl Connection {
             .map_err(|error| Violation::new(error.code(), "the GOAWAY cannot be read"))?;
         if let Some(code) = &goaway.error {
             debug!(part = "Client handler", code = ?code, message = ?goaway.message, "The other side objects");
+            let why = "the other side has ended the connection";
             self.mux.with(|state, woken| {
-                state.drain(goaway.last, woken);
-                state.over(code, "the other side has ended the connection", woken);
+                // Who was not run is told so, and why.
+                state.drain(goaway.last, code, why, woken);
+                state.over(code, why, woken);
             });
             self.dismissed = true;
             return Ok(());
         }
-        self.mux.with(|state, woken| state.drain(goaway.last, woken));
+        let why = "the other side is going away";
+        self.mux.with(|state, woken| state.drain(goaway.last, &Code::ShuttingDown, why, woken));
         Ok(())
     }
 

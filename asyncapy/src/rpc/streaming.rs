@@ -2,7 +2,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
@@ -78,7 +78,7 @@ impl<T: Send> Streaming<Produced<T>> {
         F: FnOnce(Sink<T>) -> R,
         R: Future<Output = ()> + Send + 'static,
     {
-        let slot = Arc::new(Mutex::new(None));
+        let slot = Arc::<Mutex<Slot<T>>>::default();
         let future = code(Sink { slot: slot.clone() });
         Self(Produced { future: Some(Box::pin(future)), slot })
     }
@@ -127,26 +127,41 @@ impl<I: Iterator> Stream for Iter<I> {
 pub struct Produced<T> {
     /// None once it has ended.
     future: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// The item that was sent and not yet taken.
-    slot: Arc<Mutex<Option<T>>>,
+    slot: Arc<Mutex<Slot<T>>>,
 }
 
 /// Where the closure of [`Streaming::produce`] sends its items.
 pub struct Sink<T> {
-    slot: Arc<Mutex<Option<T>>>,
+    slot: Arc<Mutex<Slot<T>>>,
+}
+
+/// Where an item lies between the two.
+struct Slot<T> {
+    /// The item that was sent and not yet taken.
+    item: Option<T>,
+    /// Those who wait to send the next one.
+    waiting: Vec<Waker>,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self { item: None, waiting: Vec::new() }
+    }
 }
 
 impl<T> Sink<T> {
     /// Sends an item once the one before was taken.
     pub async fn send(&self, item: T) {
         let mut item = Some(item);
-        // Whoever takes the item polls right after: nobody need be woken.
-        poll_fn(|_| {
+        poll_fn(|context| {
             let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-            if slot.is_some() {
+            if slot.item.is_some() {
+                if !slot.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                    slot.waiting.push(context.waker().clone());
+                }
                 return Poll::Pending;
             }
-            *slot = item.take();
+            slot.item = item.take();
             Poll::Ready(())
         })
         .await;
@@ -158,12 +173,19 @@ impl<T> Stream for Produced<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         let this = &mut *self;
-        let take = |slot: &Mutex<Option<T>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let take = |slot: &Mutex<Slot<T>>| {
+            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            let (item, waiting) = (slot.item.take()?, std::mem::take(&mut slot.waiting));
+            drop(slot);
+            // Whoever takes the item polls right after: only those who have a waker of their own need be woken.
+            waiting.into_iter().filter(|waker| !waker.will_wake(context.waker())).for_each(Waker::wake);
+            Some(item)
+        };
         if let Some(item) = take(&this.slot) {
             return Poll::Ready(Some(item));
         }
         let ended = match &mut this.future {
-            Some(future) => future.as_mut().poll(context).is_ready(),
+            Some(future) => future.as_mut().poll(&mut Context::from_waker(context.waker())).is_ready(),
             None => true,
         };
         if ended {
@@ -191,6 +213,8 @@ impl<T> fmt::Debug for Sink<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     async fn all<S: Stream>(streaming: Streaming<S>) -> Vec<S::Item> {
@@ -214,5 +238,50 @@ mod tests {
         assert_eq!(all(sent).await, [0, 1, 2, 9]);
         assert!(all(Streaming::produce(async |_: Sink<u32>| {})).await.is_empty());
         assert_eq!(all(Streaming::iter(0..3)).await, [0, 1, 2]);
+    }
+
+    /// A future that is polled only when its own waker was woken, as sets of futures do it.
+    struct Alone<F> {
+        future: F,
+        woken: Arc<Woken>,
+    }
+
+    #[derive(Default)]
+    struct Woken {
+        flag: AtomicBool,
+        outer: Mutex<Option<Waker>>,
+    }
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.flag.store(true, Ordering::Relaxed);
+            self.outer.lock().unwrap().take().into_iter().for_each(Waker::wake);
+        }
+    }
+
+    impl<F: Future + Unpin> Future for Alone<F> {
+        type Output = F::Output;
+
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+            *self.woken.outer.lock().unwrap() = Some(context.waker().clone());
+            if !self.woken.flag.swap(false, Ordering::Relaxed) {
+                return Poll::Pending;
+            }
+            let waker = Waker::from(self.woken.clone());
+            Pin::new(&mut self.future).poll(&mut Context::from_waker(&waker))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_to_send_is_woken() {
+        let sent = Streaming::produce(async |sink: Sink<u32>| {
+            let alone = |number| {
+                let woken = Arc::new(Woken { flag: true.into(), ..Woken::default() });
+                Alone { future: Box::pin(sink.send(number)), woken }
+            };
+            tokio::join!(alone(1), alone(2), alone(3));
+        });
+        let all = tokio::time::timeout(std::time::Duration::from_secs(1), all(sent)).await;
+        assert_eq!(all.expect("nobody was woken"), [1, 2, 3]);
     }
 }

@@ -22,6 +22,9 @@ pub(super) struct Begun {
     hello: Vec<u8>,
 }
 
+/// What a side must take at least: an error that says no more than its code, whatever else.
+const LEAST_PACKET_SIZE: u32 = 128;
+
 impl Connection {
     /// Says who we are, if we speak first.
     pub(super) fn greet(&mut self) -> Result<(), Violation> {
@@ -54,6 +57,9 @@ impl Connection {
             debug!(part = "Client handler", %error, "A HELLO cannot be read");
             Violation::new(error.code(), "the HELLO cannot be read")
         })?;
+        if hello.limits.packet_size.is_some_and(|bytes| bytes < LEAST_PACKET_SIZE) {
+            return Err(Violation::new(Code::FieldInvalid, "no error fits into a `packet_size` below 128"));
+        }
         if self.side == Side::Accepting {
             self.serving.admit(&hello, &self.client).map_err(|(code, why)| Violation::new(code, why))?;
             let own = self.serving.hello(self.packet_size);

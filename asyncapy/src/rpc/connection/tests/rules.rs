@@ -207,6 +207,9 @@ async fn what_was_not_agreed_on_is_refused() {
         far.expect_end(code).await;
     }
     let mut far = Far::new(|_| {});
+    far.bare(FrameKind::Hello, NONE, 0, br#"{"limits":{"packet_size":127}}"#);
+    far.expect_end(Code::FieldInvalid).await;
+    let mut far = Far::new(|_| {});
     far.bare(FrameKind::Hello, NONE, 0, b"{}");
     far.settle().await;
     assert!(far.driven.end.is_none());

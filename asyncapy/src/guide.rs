@@ -6,6 +6,7 @@
 //! - [Streams and channels](streams)
 //! - [Sessions and limits](sessions_and_limits)
 //! - [Middleware](middleware)
+//! - [Observability](observability)
 //! - [Processors](processors)
 //! - [Errors](errors)
 //! - [Clients and tests](clients_and_tests)
@@ -36,6 +37,8 @@ pub mod getting_started {}
 pub mod middleware {}
 #[doc = include_str!("../docs/migrating.md")]
 pub mod migrating {}
+#[doc = include_str!("../docs/observability.md")]
+pub mod observability {}
 #[doc = include_str!("../docs/processors.md")]
 pub mod processors {}
 #[doc = include_str!("../docs/protocol-v2.md")]

@@ -78,7 +78,8 @@ async fn main() -> Result<()> {
     let exporter = opentelemetry_stdout::SpanExporter::default();
     let provider = SdkTracerProvider::builder().with_simple_exporter(exporter).build();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("shop"));
-    let ours = tracing_subscriber::filter::filter_fn(|metadata| metadata.target().starts_with("opentelemetry"));
+    let ours =
+        tracing_subscriber::filter::filter_fn(|metadata| metadata.target().starts_with("opentelemetry"));
     tracing_subscriber::registry().with(layer).with(ours).init();
 
     let stock = Server::builder().register(count).middleware(incoming()).build()?.start_in_memory().await?;

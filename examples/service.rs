@@ -88,7 +88,7 @@ async fn main() -> asyncapy::Result<()> {
     let bank = BankClient::new(client.clone());
     assert_eq!(bank.transfer(1, 2, 30).await, Ok(70));
     assert_eq!(bank.balance(2).await, Ok(30));
-    let refused = bank.transfer(1, 2, 1_000).await.unwrap_err();
+    let refused = bank.transfer(1, 2, 1_000).await.expect_err("there is too little");
     println!("refused: {refused:?}");
     assert_eq!(refused, CallError::Function(BankError::TooLittle { balance: 70 }));
 

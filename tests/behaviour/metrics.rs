@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 #[rpc(group = "math")]
 async fn half(of: u32) -> Result<u32, Code> {
-    if of % 2 == 0 { Ok(of / 2) } else { Err(Code::custom("ERR_ODD")) }
+    if of.is_multiple_of(2) { Ok(of / 2) } else { Err(Code::custom("ERR_ODD")) }
 }
 
 #[rpc]

@@ -72,7 +72,7 @@ async fn pages(count: u64) -> Streaming<impl Stream<Item = Bytes>> {
 #[rpc(group = "load")]
 async fn once(State(runs): State<Arc<AtomicUsize>>, number: u64) -> u64 {
     runs.fetch_add(1, Ordering::Relaxed);
-    if number % 7 == 0 {
+    if number.is_multiple_of(7) {
         tokio::time::sleep(Duration::from_millis(number % 5)).await;
     }
     number + 1

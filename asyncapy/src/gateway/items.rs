@@ -136,7 +136,7 @@ impl ItemStream {
             None => self.relay.end().map(|_| ()),
         };
         self.over = true;
-        self.form.end(ended.as_ref().map(|()| ()), out);
+        self.form.end(ended.as_ref().copied(), out);
     }
 }
 

@@ -185,7 +185,7 @@ async fn turn_away(gateway: Arc<Inner>, mut stream: TcpStream, room: TellingRoom
     match timeout(TELLING, told).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            debug!(part = "Client handler", %error, "A client was not told why it is turned away")
+            debug!(part = "Client handler", %error, "A client was not told why it is turned away");
         }
         Err(_) => debug!(part = "Client handler", "A client does not read why it is turned away"),
     }

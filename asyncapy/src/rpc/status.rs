@@ -36,7 +36,8 @@ pub struct Status {
     pub message: Option<String>,
     /// The argument that is to blame.
     pub field: Option<String>,
-    details: Option<Details>,
+    /// Boxed, since few have them and results hold room for a status.
+    details: Option<Box<Details>>,
     /// Whether the function was surely not begun.
     not_run: bool,
 }
@@ -97,7 +98,7 @@ impl Status {
 
     /// The function's own error as it is written, or would be in `encoding`.
     pub(super) fn details_in(&self, encoding: Encoding) -> Option<BytesMut> {
-        let Details { encoding: from, payload } = self.details.as_ref()?;
+        let Details { encoding: from, payload } = self.details.as_deref()?;
         let mut index = Index::default();
         index.build(payload, *from, &PayloadLimits { depth: u16::MAX, nodes: u32::MAX }).ok()?;
         let details = View::new(payload, *from, &index).get("details")?;
@@ -140,7 +141,7 @@ impl Status {
                 code: Code::from(&*told.error),
                 message: told.message,
                 field: told.field,
-                details: Some(Details { encoding, payload: payload.clone() }),
+                details: Some(Box::new(Details { encoding, payload: payload.clone() })),
                 not_run: false,
             },
             Err(_) => Self::new(Code::RequestMalformed).message("the other side's error cannot be read"),

@@ -7,7 +7,7 @@ use super::doorkeeping::Doorkeeping;
 use super::guard::Guards;
 use super::lifecycle::{Lifecycle, SessionHooks};
 use super::server::report;
-use super::shared::Shared;
+use super::shared::{Served, Shared};
 use super::{Endpoint, Limits, Server, Settings};
 use crate::dispatch::{self, AnnotatedFn, PlainFn, Routes};
 use crate::error::Result;
@@ -346,15 +346,17 @@ impl Builder {
         let default_endpoint = Endpoint::Tcp(host);
         Ok(Server {
             shared: Arc::new(Shared::new(
-                table,
-                functions,
-                self.state,
+                Served {
+                    table,
+                    functions,
+                    state: self.state,
+                    #[cfg(feature = "metrics")]
+                    metrics: self.metrics,
+                },
                 &self.settings,
                 self.doorkeeping,
                 self.guards,
                 self.session_hooks,
-                #[cfg(feature = "metrics")]
-                self.metrics,
             )),
             endpoints: self.endpoints,
             default_endpoint,

@@ -59,23 +59,29 @@ impl Counters {
     }
 }
 
+/// What is served: all that was wired up and found sound.
+pub(super) struct Served {
+    pub(super) table: Table,
+    pub(super) functions: Functions,
+    pub(super) state: StateMap,
+    #[cfg(feature = "metrics")]
+    pub(super) metrics: Option<rpc::Metrics>,
+}
+
 impl Shared {
     pub(super) fn new(
-        table: Table,
-        functions: Functions,
-        state: StateMap,
+        served: Served,
         settings: &Settings,
         doorkeeping: Doorkeeping,
         guards: Guards,
         session_hooks: SessionHooks,
-        #[cfg(feature = "metrics")] metrics: Option<rpc::Metrics>,
     ) -> Self {
         let limits = settings.limits.reckonable();
         let max = limits.packet_size(settings.header_size);
-        let state = Arc::new(state);
+        let state = Arc::new(served.state);
         let calls = Arc::new(Semaphore::new(limits.calls_in_flight));
         let serving = Arc::new(Serving {
-            functions,
+            functions: served.functions,
             state: state.clone(),
             settings: limits.streams(),
             permits: calls.clone(),
@@ -85,10 +91,10 @@ impl Shared {
             #[cfg(feature = "sealed")]
             seal: doorkeeping.seal.map(rpc::serving::Seal::Any),
             #[cfg(feature = "metrics")]
-            metrics,
+            metrics: served.metrics,
         });
         Self {
-            table,
+            table: served.table,
             state,
             serving,
             framing: Framing::new(settings.header_size, settings.byte_order, max),

@@ -56,6 +56,9 @@ async fn a_call_that_has_waited_leaves_no_place_behind() {
         // Neither takes items, though more might have come.
         far.open(id + 2, "one", Flags::NONE);
         far.open(id + 4, "zeros", Flags::NONE);
+        // This one does, but does not come to it.
+        far.open(id + 6, "picky", Flags::NONE);
+        far.item(id + 6, b"x", Flags::NONE);
         far.item(id + 2, b"x", Flags::NONE);
         far.settle().await;
         far.jobs.recv().await.unwrap().answer.send(Answered::Value(1)).unwrap();
@@ -113,13 +116,14 @@ async fn a_panic_costs_the_connection_no_credit() {
 
 #[tokio::test(start_paused = true)]
 async fn streams_share_the_room() {
-    let mut far = Far::new(|_| {});
+    // Less than a single stream could fill.
+    let mut far = Far::with_pipe(16 * 1024, |_| {});
     const STREAMS: u32 = 12;
     for n in 0..STREAMS {
         far.open(1 + 2 * n, "zeros", END);
     }
     let mut items = [0u32; STREAMS as usize];
-    for _ in 0..400 {
+    for _ in 0..2_000 {
         for (frame, payload) in far.frames().await {
             if let Some(place) = items.get_mut(frame.stream as usize / 2) {
                 *place += 1;

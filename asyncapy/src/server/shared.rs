@@ -60,6 +60,7 @@ impl Counters {
 }
 
 impl Shared {
+    #[allow(clippy::too_many_arguments, reason = "they are what the builder has gathered")]
     pub(super) fn new(
         table: Table,
         functions: Functions,

@@ -359,6 +359,22 @@ async fn the_ready_ones_refuse_at_once() {
 }
 
 #[tokio::test]
+async fn an_api_key_has_its_rate() {
+    let keys = asyncapy::security::ApiKeys::in_memory();
+    let (ann, bob) =
+        (keys.issue(json!({"name": "ann"})).unwrap(), keys.issue(json!({"name": "bob"})).unwrap());
+    let limit = RateLimited::by_api_key(Rate::new(1, Duration::from_secs(3600)).unwrap());
+    let server = Server::builder().register(sum).credentials(keys).middleware(limit);
+    let running = server.build().unwrap().start_in_memory().await.unwrap();
+    for key in [ann, bob] {
+        let connect =
+            || Peer::builder().api_key(key.clone()).over(running.handle().connect().unwrap()).unwrap();
+        assert_eq!(sum::call(&connect(), 1, 2).await.unwrap(), 3);
+        assert_eq!(sum::call(&connect(), 1, 2).await.unwrap_err().code, Code::Overloaded);
+    }
+}
+
+#[tokio::test]
 async fn callers_have_middleware_too() {
     let (_running, peer) = serve(|builder| builder).await;
     let passed = Arc::new(AtomicUsize::new(0));

@@ -69,6 +69,7 @@ pub(super) struct Served {
 }
 
 impl Shared {
+    #[allow(clippy::too_many_arguments, reason = "they are what the builder has gathered")]
     pub(super) fn new(
         served: Served,
         settings: &Settings,

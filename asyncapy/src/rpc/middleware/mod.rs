@@ -46,6 +46,8 @@ mod exchange;
 mod incoming;
 mod invocation;
 mod outgoing;
+#[cfg(feature = "rate-limit")]
+mod rate_limited;
 mod reply;
 mod with;
 

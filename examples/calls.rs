@@ -72,14 +72,15 @@ async fn main() -> asyncapy::Result<()> {
         Err(CallError::Function(error)) => println!("no quotient: {error}"),
         other => panic!("not what was expected: {other:?}"),
     }
-    let status = client.call::<i64>("math.sum", json!({"a": 20, "b": "many"})).await.unwrap_err();
+    let status =
+        client.call::<i64>("math.sum", json!({"a": 20, "b": "many"})).await.expect_err("it is refused");
     println!("refused: {status}");
     assert_eq!((status.code, status.field.as_deref()), (Code::FieldInvalid, Some("b")));
     // Calls of one client run side by side.
     let (one, other) = tokio::join!(sum::call(&client, 1, 1), sum::call(&client, 2, 2));
     assert_eq!((one?, other?), (2, 4));
     // A deadline travels along: the function is dropped where it waits.
-    let late = forever::call(&client).timeout(Duration::from_millis(50)).await.unwrap_err();
+    let late = forever::call(&client).timeout(Duration::from_millis(50)).await.expect_err("it is refused");
     assert_eq!(late.code, Code::DeadlineExceeded);
 
     for function in client.call::<Vec<Description>>(FUNCTIONS, ()).await? {

@@ -26,7 +26,7 @@ async fn main() -> Result<()> {
 
     // Nobody is served who has no key.
     let stranger = Peer::builder().over(TcpStream::connect(address).await?)?;
-    let status = report::call(&stranger, "harbour".to_owned(), vec![99.9]).await.unwrap_err();
+    let status = report::call(&stranger, "harbour".to_owned(), vec![99.9]).await.expect_err("it is refused");
     println!("a stranger: {}", status.code);
     assert_eq!(status.code, Code::SealRequired);
 
@@ -36,7 +36,7 @@ async fn main() -> Result<()> {
     keys.retire("harbour-1");
     println!("{}", report::call(&station, "harbour".to_owned(), vec![18.0]).await?);
     let late = Peer::builder().sealed(harbour).over(TcpStream::connect(address).await?)?;
-    let status = report::call(&late, "harbour".to_owned(), vec![18.0]).await.unwrap_err();
+    let status = report::call(&late, "harbour".to_owned(), vec![18.0]).await.expect_err("it is refused");
     println!("the old key: {}", status.code);
     assert_eq!(status.code, Code::SealInvalid);
     let station = Peer::builder().sealed(next).over(TcpStream::connect(address).await?)?;

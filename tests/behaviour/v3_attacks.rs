@@ -201,7 +201,7 @@ async fn what_harms_one_stream_leaves_the_others() {
                     END | Flags::NAME | Flags::HEAD,
                     11,
                     b"\0\0\x08math.add\0\x03\xc1\xc1\xc1[1,2]",
-                )
+                );
             },
             "ERROR 11 ERR_REQUEST_MALFORMED",
         ),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::doorkeeping::Doorkeeping;
-use super::guard::Guards;
 use super::lifecycle::{Lifecycle, SessionHooks};
 use super::server::report;
 use super::shared::{Served, Shared};
@@ -54,7 +53,6 @@ pub struct Builder {
     #[cfg(feature = "tls")]
     tls: Option<TlsServer>,
     pub(super) doorkeeping: Doorkeeping,
-    pub(super) guards: Guards,
     pub(super) lifecycle: Lifecycle,
     pub(super) session_hooks: SessionHooks,
     pub(super) mistakes: Vec<String>,
@@ -355,7 +353,6 @@ impl Builder {
                 },
                 &self.settings,
                 self.doorkeeping,
-                self.guards,
                 self.session_hooks,
             )),
             endpoints: self.endpoints,

@@ -3,10 +3,12 @@ use crate::security::ApiKeys;
 #[cfg(feature = "sealed")]
 use crate::security::SealKeys;
 use crate::server::Builder;
+use crate::server::guard::Guards;
 
-/// What a server asks of its V3 clients, and does to what it says to them.
+/// What a server asks of those who connect, and does to what it says to them.
 #[derive(Default)]
 pub(super) struct Doorkeeping {
+    pub(super) guards: Guards,
     pub(super) credentials: Option<ApiKeys>,
     pub(super) pipeline: Pipeline,
     #[cfg(feature = "sealed")]

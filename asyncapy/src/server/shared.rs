@@ -74,7 +74,6 @@ impl Shared {
         served: Served,
         settings: &Settings,
         doorkeeping: Doorkeeping,
-        guards: Guards,
         session_hooks: SessionHooks,
     ) -> Self {
         let limits = settings.limits.reckonable();
@@ -103,7 +102,7 @@ impl Shared {
             sessions: Arc::default(),
             admission: Admission::new(&limits),
             bans: Bans::new(limits.bans),
-            guards,
+            guards: doorkeeping.guards,
             session_hooks,
             calls,
             counters: Counters::default(),

@@ -191,7 +191,7 @@ impl Builder {
     /// Middleware at the door: sees each connection before its session begins, and lets it in or refuses it; see
     /// [`guard`](crate::server::guard). May be called more than once: they are asked in order.
     pub fn connection_guard(mut self, guard: impl Guard) -> Self {
-        self.guards.0.push(Box::new(guard));
+        self.doorkeeping.guards.0.push(Box::new(guard));
         self
     }
 }

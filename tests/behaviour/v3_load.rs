@@ -1,6 +1,5 @@
 //! Many streams on one connection, fast and slow ones, and a server that goes away under load.
 
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -214,7 +213,6 @@ async fn a_caller_is_never_far_ahead_of_a_function_that_sleeps() {
     assert!(sending.await.is_err());
     drop(peer);
     at_rest(&server.handle()).await;
-    let _: Option<Infallible> = None;
 }
 
 /// The middle of so many unary calls' times.
@@ -315,6 +313,35 @@ async fn ten_thousand_calls_while_a_server_is_replaced() {
     assert!(again.load(Ordering::Relaxed) > 0, "the replacement came too late");
     drop((current, next));
     at_rest(&new.handle()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_closes_with_its_last_handle_whoever_has_it() {
+    let server = start(builder().limits(|limits| limits.connections_per_address = 1000)).await;
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for number in 0..250u64 {
+        let peer = server.handle().connect_from([10, 0, 0, number as u8].into()).unwrap();
+        let peer = Peer::builder().over(peer).unwrap();
+        for _ in 0..3 {
+            let peer = peer.clone();
+            tasks.spawn(async move {
+                assert_eq!(double::call(&peer, number).await.unwrap(), 2 * number);
+                let mut items = line::call(&peer, number, 70).await.unwrap();
+                drop(peer);
+                for item in number..number + 70 {
+                    assert_eq!(items.next().await.unwrap().unwrap(), item);
+                }
+                // Not read to its end, which is on its way or there.
+            });
+        }
+    }
+    while let Some(done) = in_time("the tasks", tasks.join_next()).await {
+        done.unwrap();
+    }
+    at_rest(&server.handle()).await;
+    // By its ping each would find out at last.
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 /// Waits for a permit.

@@ -273,6 +273,37 @@ async fn a_function_runs_inside_the_middlewares_future() {
     assert_eq!(count, 300);
 }
 
+#[tokio::test]
+async fn many_streams_share_a_connection_from_tasks_of_their_own() {
+    #[rpc]
+    async fn blocks(number: u32) -> Streaming<impl Stream<Item = (u32, String)>> {
+        Streaming::iter((0..300).map(move |_| (number, "x".repeat(2_000))))
+    }
+
+    let server =
+        Server::builder().register(blocks).middleware(from_fn(async |call: IncomingCall, next: Next| {
+            let spawned = tokio::spawn(next.run(call));
+            spawned.await.unwrap_or_else(|_| Err(Code::HandlerPanicked.into()))
+        }));
+    let running = server.build().unwrap().start_in_memory().await.unwrap();
+    let peer = running.handle().peer().unwrap();
+    let readers = (0..64).map(|number| {
+        let peer = peer.clone();
+        tokio::spawn(async move {
+            let mut items = blocks::call(&peer, number).await.unwrap();
+            let mut count = 0;
+            while let Some(item) = in_time("an item", items.next()).await {
+                assert_eq!(item.unwrap().0, number);
+                count += 1;
+            }
+            count
+        })
+    });
+    for reader in readers.collect::<Vec<_>>() {
+        assert_eq!(reader.await.unwrap(), 300);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn deadlines_and_cancellation_go_through() {
     let told = Arc::new(Notify::new());

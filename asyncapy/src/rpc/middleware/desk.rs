@@ -63,7 +63,8 @@ impl Desk {
             Some(known) => known.clone_from(context.waker()),
             none => *none = Some(context.waker().clone()),
         }
-        let waker = if state.credit.allows() { state.function_waker.take() } else { None };
+        let may_send = state.credit.allows() && state.connection > 0;
+        let waker = if may_send { state.function_waker.take() } else { None };
         drop(state);
         waker.into_iter().for_each(Waker::wake);
     }
@@ -117,14 +118,16 @@ impl Desk {
         state.written.1 += bytes;
         state.total.0 += u64::from(count);
         state.total.1 += bytes as u64;
-        state.stalled = stalled;
+        // Whoever waits for room must be known to the connection; a credit comes by itself.
+        let stalled_before = std::mem::replace(&mut state.stalled, stalled);
+        let begins_to_stall = stalled && !stalled_before;
         let mut waker = None;
         if !state.lent {
             // The function runs in a task of its own.
-            if stalled {
+            if stalled || !credit.allows() {
                 state.function_waker = Some(context.waker().clone());
             }
-            if count > 0 || state.loans != loans {
+            if count > 0 || begins_to_stall || state.loans != loans {
                 waker = state.connection_waker.take();
             }
         }

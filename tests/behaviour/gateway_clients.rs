@@ -135,7 +135,7 @@ async fn the_page_is_off_unless_it_is_wanted() {
 #[tokio::test]
 async fn keys_come_in_headers_where_they_are_asked_for() {
     let keys = ApiKeys::in_memory();
-    let key = keys.issue("browser").unwrap().as_str().to_owned();
+    let key = keys.issue(serde_json::json!({"name": "browser"})).unwrap().as_str().to_owned();
     let (_server, address) = gateway(server().credentials(keys), |gateway| gateway).await;
     let mut http = Http::connect(address).await;
     let call = "content-type: application/json\r\n";

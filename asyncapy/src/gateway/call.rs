@@ -37,7 +37,7 @@ pub(super) async fn answer(
     let peer = gateway.session(visitor, asked.hello()).await?;
     let mut relay = Relay::open(&peer, call).await?;
     if shape == Shape::ServerStream {
-        let form = Form::wanted(&parts.headers)?;
+        let form = Form::wanted(&parts.headers);
         // The place is held as long as the stream lasts.
         let stream = ItemStream::begin(relay, visitor.clone(), form, gateway.settings.keep_alive).await?;
         let mut response = Response::new(Body::from_stream(stream));

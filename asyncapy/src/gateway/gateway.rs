@@ -180,7 +180,8 @@ impl Inner {
         if call.arguments.len() + call.target.len() + metadata + FRAME <= self.body_limit() {
             return Ok(());
         }
-        let message = format!("a call has at most {} bytes with its name and its metadata", self.body_limit());
+        let message =
+            format!("a call has at most {} bytes with its name and its metadata", self.body_limit());
         Err(Status::new(Code::PacketTooLarge).message(message).into())
     }
 

@@ -11,6 +11,7 @@
 //! - [Errors](errors)
 //! - [Clients and tests](clients_and_tests)
 //! - [Clients of several servers](clients)
+//! - [HTTP gateway](gateway)
 //! - [The command line](command_line)
 //! - [Migrating from AsyncAPY](migrating)
 //! - [Coming from rap](coming_from_rap)
@@ -31,6 +32,9 @@ pub mod command_line {}
 pub mod errors {}
 #[doc = include_str!("../docs/filters-and-groups.md")]
 pub mod filters_and_groups {}
+#[cfg_attr(feature = "gateway", doc = include_str!("../docs/gateway.md"))]
+#[cfg_attr(not(feature = "gateway"), doc = "This chapter needs the feature `gateway`.")]
+pub mod gateway {}
 #[doc = include_str!("../docs/getting-started.md")]
 pub mod getting_started {}
 #[doc = include_str!("../docs/middleware.md")]

@@ -3,6 +3,7 @@
 use asyncapy::gateway::Gateway;
 use asyncapy::prelude::*;
 use asyncapy::rpc::Status;
+use asyncapy::security::ApiKeys;
 use asyncapy::server::guard::{AddressList, Refusal};
 use asyncapy_tests::{Http, WebSocket};
 
@@ -129,4 +130,22 @@ async fn the_page_is_off_unless_it_is_wanted() {
     }
     assert!(!page.text().contains("style=") && !page.text().contains("onclick"));
     http.ask("GET", "/page.html", "", b"").await.expect_error(404, "ERR_FUNCTION_UNKNOWN");
+}
+
+#[tokio::test]
+async fn keys_come_in_headers_where_they_are_asked_for() {
+    let keys = ApiKeys::in_memory();
+    let key = keys.issue(serde_json::json!({"name": "browser"})).unwrap().as_str().to_owned();
+    let (_server, address) = gateway(server().credentials(keys), |gateway| gateway).await;
+    let mut http = Http::connect(address).await;
+    let call = "content-type: application/json\r\n";
+    let none = http.ask("POST", "/gate/add", call, b"[1, 2]").await;
+    none.expect_error(401, "ERR_UNAUTHORIZED");
+    assert_eq!(none.header("www-authenticate"), Some("Bearer"));
+    let wrong = format!("{call}x-api-key: wrong\r\n");
+    http.ask("POST", "/gate/add", &wrong, b"[1, 2]").await.expect_error(401, "ERR_UNAUTHORIZED");
+    for header in [format!("authorization: Bearer {key}"), format!("x-api-key: {key}")] {
+        let headers = format!("{call}{header}\r\n");
+        assert_eq!(http.ask("POST", "/gate/add", &headers, b"[1, 2]").await.text(), "3");
+    }
 }

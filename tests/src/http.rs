@@ -43,6 +43,12 @@ impl Http {
         in_time("write", self.stream.write_all(bytes)).await.expect("write");
     }
 
+    /// Writes bytes as they are; whether the server still takes them does not matter.
+    pub async fn write_anyway(&mut self, bytes: &[u8]) {
+        // A server that has had enough closes, and then the rest cannot be written.
+        let _ = in_time("write", self.stream.write_all(bytes)).await;
+    }
+
     /// Sends a request with these further headers, each with its line break, and waits for nothing.
     pub async fn send(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) {
         let mut request = format!("{method} {path} HTTP/1.1\r\n");

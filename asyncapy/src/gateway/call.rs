@@ -26,7 +26,6 @@ pub(super) async fn answer(
 ) -> Result<Response, Refused> {
     let asked = Asked::of(&parts.headers)?;
     let arguments = body::read(gateway, &parts.headers, body).await?;
-    let peer = gateway.session(visitor, asked.hello()).await?;
     let call = RelayedCall {
         target,
         arguments: &arguments,
@@ -34,9 +33,11 @@ pub(super) async fn answer(
         metadata: &asked.metadata,
         ends: true,
     };
+    gateway.check_size(&call)?;
+    let peer = gateway.session(visitor, asked.hello()).await?;
     let mut relay = Relay::open(&peer, call).await?;
     if shape == Shape::ServerStream {
-        let form = Form::wanted(&parts.headers)?;
+        let form = Form::wanted(&parts.headers);
         // The place is held as long as the stream lasts.
         let stream = ItemStream::begin(relay, visitor.clone(), form, gateway.settings.keep_alive).await?;
         let mut response = Response::new(Body::from_stream(stream));

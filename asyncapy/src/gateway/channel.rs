@@ -40,7 +40,6 @@ pub(super) async fn open(
     let asked = Asked::of(&parts.headers)?;
     let arguments = arguments(parts.uri.query().unwrap_or_default())?;
     let upgrade = upgrade(gateway, parts).await?;
-    let peer = gateway.session(&visitor, asked.hello()).await?;
     let call = RelayedCall {
         target: &target,
         arguments: &arguments,
@@ -48,6 +47,8 @@ pub(super) async fn open(
         metadata: &asked.metadata,
         ends: false,
     };
+    gateway.check_size(&call)?;
+    let peer = gateway.session(&visitor, asked.hello()).await?;
     let relay = Relay::open(&peer, call).await?;
     drop(peer);
     let gateway = gateway.clone();

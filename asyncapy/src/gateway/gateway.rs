@@ -12,8 +12,9 @@ use super::serve::Listening;
 use super::settings::Settings;
 use crate::error::{Code, Error, Result};
 use crate::mux::Io;
-use crate::rpc::Peer;
 use crate::rpc::dial::Dial;
+use crate::rpc::relay::RelayedCall;
+use crate::rpc::{Peer, Status};
 use crate::server::Handle;
 use crate::server::visit::Visitor;
 use crate::wire::Encoding;
@@ -166,11 +167,34 @@ impl Inner {
         Ok(dial.over(Io::Memory(stream), visitor.address()))
     }
 
-    /// The most that a request may carry, in bytes: what fits into a packet with all that goes along.
+    /// Refuses a call that would not fit into a packet with its name and its metadata.
+    pub(super) fn check_size(&self, call: &RelayedCall<'_>) -> Result<(), Refused> {
+        let metadata: usize = call
+            .metadata
+            .iter()
+            .map(|(name, value)| {
+                let value = value.as_text().map(str::as_bytes).or(value.as_bytes()).unwrap_or_default();
+                name.len() + value.len() + ENTRY
+            })
+            .sum();
+        if call.arguments.len() + call.target.len() + metadata + FRAME <= self.body_limit() {
+            return Ok(());
+        }
+        let message =
+            format!("a call has at most {} bytes with its name and its metadata", self.body_limit());
+        Err(Status::new(Code::PacketTooLarge).message(message).into())
+    }
+
+    /// The most that a request may carry, in bytes: as much as a packet.
     pub(super) fn body_limit(&self) -> usize {
         self.handle.framing().max_packet_size() as usize
     }
 }
+
+/// What stands around the parts of an OPEN, at most, in bytes (protocol V3).
+const FRAME: usize = 32;
+/// What stands around the name and the value of one metadata, at most, in bytes.
+const ENTRY: usize = 8;
 
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -34,9 +34,8 @@ const CHUNK: usize = 16 * 1024;
 
 impl Form {
     /// What the client asks for.
-    #[allow(clippy::unnecessary_wraps, reason = "the shape of all that reads headers")]
-    pub(super) fn wanted(headers: &HeaderMap) -> Result<Self, Refused> {
-        Ok(if accepts(headers, "text/event-stream") { Form::Events } else { Form::Lines })
+    pub(super) fn wanted(headers: &HeaderMap) -> Self {
+        if accepts(headers, "text/event-stream") { Form::Events } else { Form::Lines }
     }
 
     pub(super) fn content_type(self) -> HeaderValue {

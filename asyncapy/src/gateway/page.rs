@@ -1,12 +1,12 @@
 use axum::body::Body;
 use axum::extract::OriginalUri;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 
 /// Everything comes from here, and nothing that a function gives can run as a script.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
 
 /// The file of the page that a path names.
 pub(super) fn find(parts: &Parts) -> Option<Response> {
@@ -16,20 +16,24 @@ pub(super) fn find(parts: &Parts) -> Option<Response> {
         "/page.css" => ("text/css; charset=utf-8", include_str!("page/page.css")),
         _ => return None,
     };
-    // Where the router is nested, the page's own paths need the slash at the end.
-    let whole = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |uri| uri.0.path());
-    let mut response = Response::new(Body::from(text));
-    if parts.uri.path() == "/" && !whole.ends_with('/') {
-        response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-        let last = whole.rsplit('/').next().unwrap_or_default();
-        if let Ok(place) = HeaderValue::from_str(&format!("{last}/")) {
-            response.headers_mut().insert(header::LOCATION, place);
-        }
+    let mut text = text.to_owned();
+    if parts.uri.path() == "/"
+        && let Some(base) = base(parts)
+    {
+        text = text.replacen("<head>", &format!("<head>\n<base href=\"{base}\">"), 1);
     }
+    let mut response = Response::new(Body::from(text));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     Some(response)
+}
+
+/// What the page's own paths begin with, where the router is nested and the path of the page does not end with a slash.
+fn base(parts: &Parts) -> Option<String> {
+    let whole = parts.extensions.get::<OriginalUri>()?.0.path();
+    let last = whole.rsplit('/').next().filter(|last| !last.is_empty())?;
+    let plain = last.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte));
+    plain.then(|| format!("{last}/"))
 }

@@ -12,7 +12,7 @@ use crate::rpc::Status;
 /// Why a request is answered with no result.
 #[derive(Clone, Debug)]
 pub(super) struct Refused {
-    status: Status,
+    status: Box<Status>,
     /// The HTTP status, where it says more than the code.
     http: Option<StatusCode>,
     /// The methods that would do.
@@ -24,7 +24,7 @@ pub(super) struct Refused {
 impl Refused {
     pub(super) fn new(http: StatusCode, code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         let status = Status::new(code).message(message.into());
-        Self { status, http: Some(http), allow: None, closes: false }
+        Self { status: Box::new(status), http: Some(http), allow: None, closes: false }
     }
 
     /// A header that cannot be read.
@@ -77,7 +77,7 @@ impl Refused {
 
 impl From<Status> for Refused {
     fn from(status: Status) -> Self {
-        Self { status, http: None, allow: None, closes: false }
+        Self { status: Box::new(status), http: None, allow: None, closes: false }
     }
 }
 

@@ -173,7 +173,7 @@ class Entry {
   }
 
   open(written) {
-    const url = new URL(path(this.about.name), location.href);
+    const url = new URL(path(this.about.name), document.baseURI);
     url.protocol = url.protocol.replace("http", "ws");
     url.searchParams.set("arguments", written);
     const socket = new WebSocket(url);

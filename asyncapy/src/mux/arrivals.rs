@@ -153,11 +153,6 @@ impl State {
         self.is_ours(id) && id < self.next_id
     }
 
-    /// Whether a number is one that only we may give.
-    pub(crate) fn is_own(&self, id: u32) -> bool {
-        self.is_ours(id)
-    }
-
     /// The other side goes away: it runs no stream above `last`.
     pub(crate) fn drain(&mut self, last: u32, code: &Code, why: &'static str, woken: &mut Vec<Waker>) {
         if matches!(self.phase, Phase::Open) {

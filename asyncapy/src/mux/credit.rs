@@ -4,6 +4,9 @@
 pub(crate) const START_ITEMS: u32 = 64;
 /// Bytes with which each direction of a stream starts.
 pub(crate) const START_BYTES: u32 = 64 * 1024;
+/// Items to which a stream's window grows while they are taken as fast as they come. The bytes that may lie there
+/// stay the same: small items are to fill them, too.
+pub(crate) const MOST_ITEMS: u32 = 512;
 /// Bytes with which each direction of a connection starts.
 pub(crate) const START_CONNECTION: u32 = 8 * 1024 * 1024;
 
@@ -125,14 +128,17 @@ impl Window {
         allowed
     }
 
-    /// An item of `bytes` was taken; the grant that is due now, if one is.
-    pub(crate) fn take(&mut self, bytes: usize) -> Option<(u32, u32)> {
+    /// An item of `bytes` was taken; the grant that is due now, if one is. It is for more than was taken if that was the
+    /// last that lay there: then the other side is what is waited for.
+    pub(crate) fn take(&mut self, bytes: usize, last: bool) -> Option<(u32, u32)> {
         self.taken_items += 1;
         self.taken_bytes = self.taken_bytes.saturating_add(bytes as u32);
         if self.taken_items < self.size_items / 2 && self.taken_bytes < self.size_bytes / 2 {
             return None;
         }
-        let grant = (std::mem::take(&mut self.taken_items), std::mem::take(&mut self.taken_bytes));
+        let more = if last { self.size_items.min(MOST_ITEMS.saturating_sub(self.size_items)) } else { 0 };
+        self.size_items += more;
+        let grant = (std::mem::take(&mut self.taken_items) + more, std::mem::take(&mut self.taken_bytes));
         self.items += i64::from(grant.0);
         self.bytes += i64::from(grant.1);
         Some(grant)
@@ -183,12 +189,23 @@ mod tests {
                 credit.spend(size);
                 assert!(window.receive(size));
                 sent += 1;
-                if let Some((items, bytes)) = window.take(size) {
+                if let Some((items, bytes)) = window.take(size, turn % 3 == 0) {
                     assert_eq!(credit.add(items, bytes), Grant::Earned);
                 }
             }
         }
         assert_eq!(sent, 10_000, "who takes at once never stops the sender");
+    }
+
+    #[test]
+    fn who_takes_at_once_is_granted_more() {
+        let mut window = Window::stream();
+        let mut grow = |last| {
+            let taken = (1..).find_map(|taken| Some((taken, window.take(1, last)?)));
+            taken.map(|(taken, grant)| (taken, grant.0))
+        };
+        assert_eq!([false, true, true].map(&mut grow), [(32, 32), (32, 96), (64, 192)].map(Some));
+        assert_eq!([true, true].map(&mut grow), [(128, 384), (256, 256)].map(Some));
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub(crate) struct Open<'a> {
     pub(crate) payload: usize,
     /// Whether END is on the OPEN itself.
     pub(crate) ended: bool,
+    /// Whether whoever opens it waits for its end, and for nothing before.
+    pub(crate) awaits: bool,
 }
 
 /// Which side of the connection we are: it decides the parity of our streams' numbers.
@@ -125,8 +127,11 @@ impl Mux {
             return Poll::Ready(Err(outcome));
         };
         let key = state.enter(id, open.deadline);
-        if open.ended {
-            state.entry(key).into_iter().for_each(|entry| entry.ended = true);
+        if let Some(entry) = state.entry(key) {
+            entry.ended = open.ended;
+            if open.awaits {
+                entry.receiver.wait(context);
+            }
         }
         state.next_id = next;
         state.ours += 1;
@@ -178,7 +183,8 @@ impl Mux {
             entry.receiver.wait(context);
             return Poll::Pending;
         };
-        let grant = if entry.peer_ended { None } else { entry.window.take(item.payload.len()) };
+        let last = entry.items.is_empty();
+        let grant = if entry.peer_ended { None } else { entry.window.take(item.payload.len(), last) };
         let before = state.out.len();
         if let Some((items, bytes)) = grant {
             self.framing.encode_credit(&mut state.out, key.id, items, bytes);

@@ -11,13 +11,15 @@ pub(crate) const TARGETS: u16 = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Targets {
     numbers: HashMap<Box<str>, u16>,
+    /// What was called last: mostly it is called again.
+    last: Option<(Box<str>, u16)>,
 }
 
 impl Targets {
     /// Appends an encoded OPEN to `out`, with the number of its target; with the name as well if that is new.
     pub(super) fn write(&mut self, framing: Framing, name: &str, frame: &mut BytesMut, out: &mut BytesMut) {
-        if let Some(number) = self.numbers.get(name) {
-            framing.set_target(frame, *number);
+        if let Some(number) = self.number(name) {
+            framing.set_target(frame, number);
             out.extend_from_slice(frame);
             return;
         }
@@ -29,5 +31,16 @@ impl Targets {
         }
         framing.set_target(frame, number);
         framing.append_named(frame, name, out);
+    }
+
+    fn number(&mut self, name: &str) -> Option<u16> {
+        if let Some((last, number)) = &self.last
+            && **last == *name
+        {
+            return Some(*number);
+        }
+        let (name, number) = self.numbers.get_key_value(name)?;
+        self.last = Some((name.clone(), *number));
+        Some(*number)
     }
 }

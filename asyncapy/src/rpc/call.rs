@@ -14,7 +14,7 @@ use super::caller::{Again, Caller};
 use super::decode::decode_slice;
 use super::middleware::{Exchange, Reply, Step};
 use super::opening::Opening;
-use super::{Channel, Items, Peer, Status};
+use super::{Channel, Items, Status};
 use crate::error::Code;
 use crate::mux::{Handle, Outcome};
 use crate::wire::Encoding;
@@ -158,12 +158,13 @@ where
             return this.poll_exchange(context);
         }
         loop {
-            let handle = match &mut this.handle {
-                Some(handle) => handle,
-                None => match ready!(this.opening.poll(context, true, false)) {
-                    Ok((handle, _)) => this.handle.insert(handle),
+            let Some(handle) = &mut this.handle else {
+                match ready!(this.opening.poll(context, true, false)) {
+                    // Who opens it is woken at its end: there is nothing to ask before.
+                    Ok((handle, _)) => this.handle = Some(handle),
                     Err(status) => return Poll::Ready(Err(status.into())),
-                },
+                }
+                return Poll::Pending;
             };
             let mut buffer = RESULT.take();
             let result = match handle.poll_outcome(context, &mut buffer) {
@@ -244,7 +245,7 @@ fn poll_opened<C: Caller, A: Arguments>(
     exchange: &mut Option<Box<Exchange>>,
     context: &mut Context<'_>,
     ends: bool,
-) -> Poll<Result<(Handle, Peer), Status>> {
+) -> Poll<Result<(Handle, Encoding), Status>> {
     if !opening.has_middleware() {
         return opening.poll(context, ends, true);
     }
@@ -294,7 +295,7 @@ where
         let Self { opening: Some(opening), exchange, .. } = &mut *self else { return Poll::Pending };
         let opened = ready!(poll_opened(opening, exchange, context, false));
         let ticket = self.opening.take().and_then(Opening::into_ticket);
-        Poll::Ready(opened.map(|(handle, peer)| Channel::new(handle, peer.encoding(), keep(ticket))))
+        Poll::Ready(opened.map(|(handle, encoding)| Channel::new(handle, encoding, keep(ticket))))
     }
 }
 

@@ -10,7 +10,7 @@ use super::middleware::{Exchange, OutgoingCall};
 use super::{Peer, Status};
 use crate::error::Error;
 use crate::mux::{Handle, Open, Ticket};
-use crate::wire::{EncodeError, v3};
+use crate::wire::{EncodeError, Encoding, v3};
 
 /// A call on its way out: a connection is chosen, the OPEN is written. What comes back is for [`Call`](super::Call) and
 /// its like.
@@ -27,7 +27,7 @@ pub(super) struct Opening<'a, C: Caller, A> {
     /// The connection that was chosen.
     chosen: Option<(Peer, C::Ticket)>,
     /// The stream, where it is open and middleware has not yet said its last word.
-    pub(super) opened: Option<(Handle, Peer)>,
+    pub(super) opened: Option<(Handle, Encoding)>,
 }
 
 thread_local! {
@@ -87,13 +87,13 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
     }
 
     /// Ready when the OPEN is on its way. `ends` says that no items follow; `lasts` that there is no deadline unless
-    /// one was asked for.
+    /// one was asked for; otherwise the task is woken when the stream ends.
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,
         ends: bool,
         lasts: bool,
-    ) -> Poll<Result<(Handle, Peer), Status>> {
+    ) -> Poll<Result<(Handle, Encoding), Status>> {
         loop {
             let (peer, ticket) = match self.chosen.take() {
                 Some(chosen) => chosen,
@@ -111,13 +111,13 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
             }
             let deadline = [self.deadline, self.options.deadline].into_iter().flatten().min();
             let mut waits = self.ticket.take();
-            let opened = self.poll_open(&peer, context, deadline, now, ends, &mut waits);
+            let opened = self.poll_open(&peer, context, (deadline, now), (ends, !lasts), &mut waits);
             if opened.is_pending() {
                 self.ticket = waits;
             }
             match opened {
                 Poll::Ready(Ok(handle)) => {
-                    let opened = (handle, peer.clone());
+                    let opened = (handle, peer.encoding());
                     self.chosen = Some((peer, ticket));
                     return Poll::Ready(Ok(opened));
                 }
@@ -138,9 +138,8 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
         &self,
         peer: &Peer,
         context: &Context<'_>,
-        deadline: Option<Instant>,
-        now: Instant,
-        ends: bool,
+        (deadline, now): (Option<Instant>, Instant),
+        (ends, awaits): (bool, bool),
         ticket: &mut Option<Ticket>,
     ) -> Poll<Result<Handle, Status>> {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
@@ -150,7 +149,7 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
         let mut frame = FRAME.take();
         frame.clear();
         let polled = self.write(peer, left, ends, &mut frame).map(|payload| {
-            let open = Open { target: self.target, deadline, payload, ended: ends };
+            let open = Open { target: self.target, deadline, payload, ended: ends, awaits };
             peer.mux().poll_open(context, &mut frame, open, ticket)
         });
         if frame.capacity() <= KEEP_AT_MOST {

@@ -87,7 +87,7 @@ impl Connection {
         scratch: &mut Scratch,
     ) -> Result<(), Violation> {
         let id = frame.stream;
-        if id <= self.seen || self.mux.lock().is_own(id) {
+        if id <= self.seen || self.is_own(id) {
             return Err(Violation::new(
                 Code::ProtocolViolation,
                 "a stream's number is not the other side's next",
@@ -265,7 +265,7 @@ impl Connection {
         let mut connection =
             if shape == Shape::ServerStream { self.mux.lock().connection_credit() } else { 0 };
         let before = connection;
-        let (place, waker) = self.running.reserve();
+        let place = self.running.reserve();
         scratch.buffers.lend_output(&mut self.output);
         let has_channel = has_channel(shape);
         let out = if has_channel { &mut scratch.aside } else { &mut self.output };
@@ -284,8 +284,9 @@ impl Connection {
         let view = View::new(opened.payload, encoding, &scratch.index);
         let mut request =
             Request::new(view, &self.client, &serving.state, self.number, None).with_call(&self.context);
+        let waker = self.running.bell(place);
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            call.as_mut().start(&mut request, &mut Context::from_waker(&waker), &mut answer)
+            call.as_mut().start(&mut request, &mut Context::from_waker(waker), &mut answer)
         }));
         let stalled = answer.stalled;
         // What was written before a panic is not sent.

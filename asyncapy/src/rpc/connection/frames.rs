@@ -7,7 +7,7 @@ use super::calls::Given;
 use super::scratch::Scratch;
 use super::{Connection, Target};
 use crate::error::Code;
-use crate::mux::{Arrival, Grant, Item, MOST_CROSSING, Outcome, TARGETS};
+use crate::mux::{Arrival, Grant, Item, MOST_CROSSING, Outcome, Side, TARGETS};
 use crate::wire::Encoding;
 use crate::wire::v3::{Fields, Flags, Frame, FrameKind, GoAway};
 
@@ -97,9 +97,8 @@ impl Connection {
         let id = frame.stream;
         let ends = frame.flags.has(Flags::END);
         let empty = frame.flags.has(Flags::EMPTY);
-        let mut state = self.mux.lock();
-        let ours = state.is_own(id);
-        if ours && ends {
+        if ends && self.is_own(id) {
+            let mut state = self.mux.lock();
             let arrival = if empty {
                 state.end(id, Outcome::Empty, &mut scratch.woken)
             } else {
@@ -113,6 +112,7 @@ impl Connection {
             return Ok(());
         }
         if empty {
+            let mut state = self.mux.lock();
             let arrival = state.half_end(id, &mut scratch.woken);
             drop(state);
             wake(scratch);
@@ -126,7 +126,6 @@ impl Connection {
                 _ => Ok(()),
             };
         }
-        drop(state);
         if !self.window.receive_bytes(payload.len()) {
             return Err(Violation::new(Code::FlowControl, NO_CREDIT));
         }
@@ -166,10 +165,14 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether a number is one that only we may give (protocol V3, "Streams").
+    pub(super) fn is_own(&self, id: u32) -> bool {
+        (id % 2 == 1) == (self.side == Side::Connecting)
+    }
+
     /// Whether a stream was opened at some time, by whichever side.
     fn is_known(&self, id: u32) -> bool {
-        let state = self.mux.lock();
-        if state.is_own(id) { state.was_opened(id) } else { id <= self.seen }
+        if self.is_own(id) { self.mux.lock().was_opened(id) } else { id <= self.seen }
     }
 
     /// The other side gives a stream up, and says why.
@@ -186,7 +189,7 @@ impl Connection {
 
     /// Ends a stream as the other side wants it.
     fn give_way(&mut self, id: u32, outcome: Outcome) -> Result<(), Violation> {
-        if self.mux.lock().is_own(id) {
+        if self.is_own(id) {
             // Every stream of ours ends once: that needs no budget.
             return match self.mux.with(|state, woken| state.end(id, outcome, woken)) {
                 Arrival::Stray => self.stray(id),

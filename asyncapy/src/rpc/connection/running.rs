@@ -111,16 +111,20 @@ impl Wake for Bell {
 }
 
 impl Running {
-    /// A free place, and the waker for whoever may come to stand there.
-    pub(super) fn reserve(&mut self) -> (u32, Waker) {
-        let place = self.free.last().copied().unwrap_or_else(|| {
+    /// A free place for whoever may come to stand there.
+    pub(super) fn reserve(&mut self) -> u32 {
+        self.free.last().copied().unwrap_or_else(|| {
             let place = self.places.len() as u32;
             let bell = Arc::new(Bell { place, rung: AtomicBool::new(false), woken: self.woken.clone() });
             self.places.push(Place { waker: Waker::from(bell.clone()), bell, work: None });
             self.free.push(place);
             place
-        });
-        (place, self.places[place as usize].waker.clone())
+        })
+    }
+
+    /// What wakes whoever stands at a place that `reserve` has given.
+    pub(super) fn bell(&self, place: u32) -> &Waker {
+        &self.places[place as usize].waker
     }
 
     /// Puts a call where `reserve` has found room.

@@ -138,6 +138,7 @@ fn poll_open(
         deadline: call.deadline,
         payload: call.arguments.len(),
         ended: call.ends,
+        awaits: false,
     };
     match ready!(peer.mux().poll_open(context, &mut frame, open, ticket)) {
         Ok(key) => Poll::Ready(Ok(Handle::new(peer.mux().clone(), key))),

@@ -65,6 +65,8 @@ impl Desk {
         }
         let may_send = state.credit.allows() && state.connection > 0;
         let waker = if may_send { state.function_waker.take() } else { None };
+        // It has waited for credit, and now waits for room.
+        state.stalled |= state.function_waker.is_some() && state.credit.allows();
         drop(state);
         waker.into_iter().for_each(Waker::wake);
     }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::credit::Grant;
 use super::mux::ITEMS_SOFT;
-use super::state::{Phase, State};
+use super::state::{CROSSING, Phase, State};
 use super::{Entry, Item, Key, Outcome};
 use crate::error::Code;
 use crate::wire::Encoding;
@@ -215,7 +215,7 @@ impl State {
             let id = entry.id;
             entry.end(Outcome::Local(Code::DeadlineExceeded, "no answer came in time"), woken);
             self.framing.encode_cancel(&mut self.out, id);
-            self.may_cross();
+            self.may_cross(CROSSING);
         }
         self.deadline = earliest;
     }

@@ -119,6 +119,11 @@ impl Window {
         }
     }
 
+    /// How many items it has room for.
+    pub(crate) fn items(&self) -> u32 {
+        self.size_items
+    }
+
     /// An item of `bytes` has come; false if it was sent without credit.
     #[must_use]
     pub(crate) fn receive(&mut self, bytes: usize) -> bool {

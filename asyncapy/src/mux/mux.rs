@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-use super::state::{Phase, State};
+use super::state::{CROSSING, Phase, State};
 use super::{Item, Outcome, Ticket};
 use crate::error::Code;
 use crate::wire::Framing;
@@ -183,8 +183,10 @@ impl Mux {
             entry.receiver.wait(context);
             return Poll::Pending;
         };
-        let last = entry.items.is_empty();
+        let (last, size) = (entry.items.is_empty(), entry.window.items());
         let grant = if entry.peer_ended { None } else { entry.window.take(item.payload.len(), last) };
+        let grown = entry.window.items() - size;
+        state.may_cross(grown);
         let before = state.out.len();
         if let Some((items, bytes)) = grant {
             self.framing.encode_credit(&mut state.out, key.id, items, bytes);
@@ -258,7 +260,7 @@ impl Mux {
             }
             if !ended {
                 self.framing.encode_cancel(&mut state.out, key.id);
-                state.may_cross();
+                state.may_cross(CROSSING);
                 woken.extend(state.call_driver(true));
             }
             state.remove(key, woken);

@@ -4,7 +4,7 @@ use std::task::{Context, Waker};
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-use super::credit::{START_CONNECTION, START_ITEMS};
+use super::credit::{MOST_ITEMS, START_CONNECTION, START_ITEMS};
 use super::line::Line;
 use super::targets::Targets;
 use super::{Entry, Key, Side};
@@ -18,11 +18,11 @@ pub(crate) const STREAMS: usize = 1024;
 const CONSUMED: usize = START_CONNECTION as usize / 4;
 
 /// The most frames that can be on their way for a stream when it ends: the items for which there is credit, as many
-/// credits, the end, the cancel.
+/// credits, the end, the cancel. Items for which its window has grown come on top.
 pub(crate) const CROSSING: u32 = 2 * START_ITEMS + 2;
 
 /// As many are reckoned with as that many streams could have.
-pub(crate) const MOST_CROSSING: u32 = CROSSING * STREAMS as u32;
+pub(crate) const MOST_CROSSING: u32 = (CROSSING + MOST_ITEMS) * STREAMS as u32;
 
 /// What the lock protects.
 pub(crate) struct State {
@@ -224,9 +224,9 @@ impl State {
         }
     }
 
-    /// So many frames may still come for a stream that we have ended.
-    pub(super) fn may_cross(&mut self) {
-        self.crossing = self.crossing.saturating_add(CROSSING).min(MOST_CROSSING);
+    /// So many frames may still come for streams that have ended: one of ours has, or a window has grown.
+    pub(super) fn may_cross(&mut self, frames: u32) {
+        self.crossing = self.crossing.saturating_add(frames).min(MOST_CROSSING);
     }
 
     /// The waker of the connection, if it waits: whoever has the lock wakes it when that is free again.

@@ -5,7 +5,7 @@
 //! cargo run --release                      # every table: about three minutes
 //! cargo run --release -- --quick           # the same, roughly: ten seconds
 //! cargo run --release -- calls             # one kind of table: `calls`, `streams` or `sums`
-//! cargo run --release -- tarpc tonic       # these systems alone
+//! cargo run --release -- asyncapy tarpc    # these systems alone
 //! cargo run --release -- --threads 2       # threads that work on either side; one each unless said
 //! ```
 //!
@@ -19,6 +19,12 @@
 //! - A call echoes [`order::Order`]: encoded, sent, decoded, encoded again, sent back, decoded, and compared. Callers are
 //!   tasks with a clone of one client, who wait for each answer: as many as calls are in flight.
 //! - A stream is received to its end, and then the next.
+//! - A sum is one of ten thousand calls that are made at once. Each side has its own bound for how many of them are under
+//!   way, and lets the others wait: about a thousand for every system here.
+//!
+//! asyncapy, [`systems::asyncapy`], has its defaults but for the bounds that the sums need. A hand loop is no framework:
+//! `(raw)` is what the bytes cost without anybody who calls, `(gathering)` is the fastest that callers of one connection
+//! get from a task that writes and one that reads, `(tasks)` is how such a client is usually written.
 //!
 //! [`systems`] are compared; [`system`] is what each of them brings; [`load`] makes the calls; [`process`] runs servers
 //! and counts CPU time; [`tables`] says what is measured, [`table`] prints it, [`figures`] has the medians.

@@ -299,7 +299,7 @@ impl World {
             for id in 1..40 {
                 let (bytes, items) = side.connection.mux.lock().buffered(id);
                 assert!(
-                    items <= 64 && bytes < 65_536 + SIZES[SIZES.len() - 1],
+                    items <= 512 && bytes < 65_536 + SIZES[SIZES.len() - 1],
                     "{items} items, {bytes} bytes"
                 );
             }

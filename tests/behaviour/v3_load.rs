@@ -158,8 +158,8 @@ async fn more_calls_than_streams_wait_for_one_another() {
 }
 
 /// What a stream may be ahead of who takes its items: the items for which there is credit, and those that were taken but
-/// not granted anew yet make it less.
-const AHEAD: u64 = 64;
+/// not granted anew yet make it less. The window of who takes at once has grown to this.
+const AHEAD: u64 = 512;
 
 #[tokio::test(start_paused = true)]
 async fn a_producer_is_never_far_ahead_of_a_consumer_that_sleeps() {
@@ -178,7 +178,7 @@ async fn a_producer_is_never_far_ahead_of_a_consumer_that_sleeps() {
         let made = counts.made.load(Ordering::Relaxed);
         assert!((taken..=taken + AHEAD).contains(&made), "{made} were made, {taken} were taken");
     }
-    assert!(taken > 19_000 && counts.made.load(Ordering::Relaxed) < 20_000);
+    assert!(taken > 19_000 && counts.made.load(Ordering::Relaxed) <= taken + AHEAD);
     drop((items, peer));
     at_rest(&server.handle()).await;
 }

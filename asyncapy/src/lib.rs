@@ -33,7 +33,7 @@
 //!
 //! - What can be checked is checked before the program serves: by the compiler under the very token, or by
 //!   [`build`](server::Builder::build) with every mistake at once.
-//! - As fast as a hand-written loop: a packet is its bytes, filters and typed handlers read them in place.
+//! - As fast as a hand-written loop, or nearly: a packet is its bytes, filters and typed handlers read them in place.
 //! - Closed and bounded by default: every queue, wait and size has a limit with a name and an error.
 //! - Handlers are ordinary functions that can be tested without a socket.
 //!
@@ -49,6 +49,8 @@
 //! - `gateway`: the functions over HTTP and WebSocket (feature `gateway`).
 //! - [`server`]: builder, listeners, connections, sessions, limits, shutdown.
 //! - [`client`]: connects to a server, over a socket or in process.
+//! - [`rpc`]: calls, streams, channels and services; [`processor`]: what is done to payloads on their way.
+//! - `mux`: many streams on one connection: their state, credits, budgets.
 //! - [`dispatch`]: from the registry of annotated functions to the handler that runs.
 //! - [`handler`](mod@handler): what a door needs: extractors, replies, filters.
 //! - [`packet`]: a packet, its bytes and a lazy index of its fields; typed packets.

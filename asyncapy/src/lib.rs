@@ -49,7 +49,7 @@
 //! - `gateway`: the functions over HTTP and WebSocket (feature `gateway`).
 //! - [`server`]: builder, listeners, connections, sessions, limits, shutdown.
 //! - [`client`]: connects to a server, over a socket or in process.
-//! - [`rpc`]: calls, streams, channels and services; [`processor`]: what is done to payloads on their way.
+//! - [`rpc`](mod@rpc): calls, streams, channels and services; [`processor`]: what is done to payloads on their way.
 //! - `mux`: many streams on one connection: their state, credits, budgets.
 //! - [`dispatch`]: from the registry of annotated functions to the handler that runs.
 //! - [`handler`](mod@handler): what a door needs: extractors, replies, filters.

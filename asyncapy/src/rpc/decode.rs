@@ -24,6 +24,22 @@ pub(super) fn decode<T: DeserializeOwned + 'static>(
     }
 }
 
+/// Reads the result of a call of ours.
+///
+/// One that has fewer bytes than it may have values cannot have too many of them, and both readers bound the nesting by
+/// themselves: it need not be gone through twice.
+pub(super) fn decode_result<T: DeserializeOwned + 'static>(
+    encoding: Option<Encoding>,
+    payload: &[u8],
+) -> Result<T, Status> {
+    match encoding {
+        Some(encoding) if payload.len() <= PayloadLimits::default().nodes as usize => {
+            decode_value(payload, encoding).map_err(|error| Status::mismatch::<T>(&error))
+        }
+        _ => decode_slice(encoding, payload),
+    }
+}
+
 /// Reads an item or a result from bytes that somebody else keeps.
 pub(super) fn decode_slice<T: DeserializeOwned + 'static>(
     encoding: Option<Encoding>,

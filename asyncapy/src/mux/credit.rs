@@ -4,10 +4,9 @@
 pub(crate) const START_ITEMS: u32 = 64;
 /// Bytes with which each direction of a stream starts.
 pub(crate) const START_BYTES: u32 = 64 * 1024;
-/// Items to which a stream's window grows while they are taken as fast as they come.
+/// Items to which a stream's window grows while they are taken as fast as they come. The bytes that may lie there
+/// stay the same: small items are to fill them, too.
 pub(crate) const MOST_ITEMS: u32 = 512;
-/// Bytes to which it grows: no more, since all that is on its way stands before the replies beside it.
-pub(crate) const MOST_BYTES: u32 = 256 * 1024;
 /// Bytes with which each direction of a connection starts.
 pub(crate) const START_CONNECTION: u32 = 8 * 1024 * 1024;
 
@@ -142,17 +141,9 @@ impl Window {
         if self.taken_items < self.size_items / 2 && self.taken_bytes < self.size_bytes / 2 {
             return None;
         }
-        let (mut more_items, mut more_bytes) = (0, 0);
-        if last && self.taken_items >= self.size_items / 2 {
-            more_items = self.size_items.min(MOST_ITEMS.saturating_sub(self.size_items));
-        }
-        if last && self.taken_bytes >= self.size_bytes / 2 {
-            more_bytes = self.size_bytes.min(MOST_BYTES.saturating_sub(self.size_bytes));
-        }
-        self.size_items += more_items;
-        self.size_bytes += more_bytes;
-        let taken = (std::mem::take(&mut self.taken_items), std::mem::take(&mut self.taken_bytes));
-        let grant = (taken.0 + more_items, taken.1.saturating_add(more_bytes));
+        let more = if last { self.size_items.min(MOST_ITEMS.saturating_sub(self.size_items)) } else { 0 };
+        self.size_items += more;
+        let grant = (std::mem::take(&mut self.taken_items) + more, std::mem::take(&mut self.taken_bytes));
         self.items += i64::from(grant.0);
         self.bytes += i64::from(grant.1);
         Some(grant)

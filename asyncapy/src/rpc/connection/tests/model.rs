@@ -56,10 +56,7 @@ struct Way {
     sent: u8,
     taken: u8,
     credit: (i64, i64),
-    /// Taken and not granted anew.
     untold: (i64, i64),
-    /// The window's size, which doubles while items are taken as they come.
-    window: (i64, i64),
     /// Whether the sender sends nothing more.
     finished: bool,
 }
@@ -72,7 +69,6 @@ impl Way {
             taken: 0,
             credit: (64, 65_536),
             untold: (0, 0),
-            window: (64, 65_536),
             finished: false,
         }
     }
@@ -92,16 +88,8 @@ impl Way {
         let size = self.items.pop_front()?;
         self.taken = self.taken.wrapping_add(1);
         self.untold = (self.untold.0 + 1, self.untold.1 + size as i64);
-        let due = (self.untold.0 >= self.window.0 / 2, self.untold.1 >= self.window.1 / 2);
-        if !over && (due.0 || due.1) {
-            let last = self.items.is_empty();
-            let grown = (
-                if last && due.0 { (self.window.0 * 2).min(512) } else { self.window.0 },
-                if last && due.1 { (self.window.1 * 2).min(262_144) } else { self.window.1 },
-            );
-            self.credit.0 += self.untold.0 + grown.0 - self.window.0;
-            self.credit.1 += self.untold.1 + grown.1 - self.window.1;
-            self.window = grown;
+        if !over && (self.untold.0 >= 32 || self.untold.1 >= 32_768) {
+            self.credit = (self.credit.0 + self.untold.0, self.credit.1 + self.untold.1);
             self.untold = (0, 0);
         }
         Some(size)
@@ -311,7 +299,7 @@ impl World {
             for id in 1..40 {
                 let (bytes, items) = side.connection.mux.lock().buffered(id);
                 assert!(
-                    items <= 512 && bytes < 262_144 + SIZES[SIZES.len() - 1],
+                    items <= 512 && bytes < 65_536 + SIZES[SIZES.len() - 1],
                     "{items} items, {bytes} bytes"
                 );
             }

@@ -33,13 +33,14 @@ impl Connection {
         let mut input = std::mem::take(&mut self.input);
         let mut at = 0;
         self.held = false;
+        let turn = self.number.saturating_add(scratch.turn);
         let handled = loop {
             let rest = &input[at..];
             if rest.is_empty() {
                 self.needed = 0;
                 break Ok(());
             }
-            if self.output.len() > self.serving.settings.output_hard {
+            if self.number >= turn || self.output.len() > self.serving.settings.output_hard {
                 self.held = true;
                 break Ok(());
             }

@@ -282,7 +282,7 @@ impl Connection {
     fn poll(&mut self, context: &mut Context<'_>, timer: &mut Timer<'_>) -> Poll<End> {
         self.core().outbox.attended();
         let serving = self.serving.clone();
-        let mut scratch = Scratch::take(&serving.functions);
+        let mut scratch = Scratch::take(&serving.functions, &self.mux);
         let before = self.number;
         let polled = self.drive(context, timer, &mut scratch);
         Counters::add(&serving.counters.calls, self.number - before);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::credit::Grant;
 use super::mux::ITEMS_SOFT;
 use super::state::{CROSSING, Phase, State};
-use super::{Entry, Item, Key, Outcome};
+use super::{Entry, Key, Outcome};
 use crate::error::Code;
 use crate::wire::Encoding;
 
@@ -24,23 +24,34 @@ pub(crate) enum Arrival {
 }
 
 impl State {
-    /// An item for a stream has come.
-    pub(crate) fn item(&mut self, id: u32, item: Item, ends: bool, woken: &mut Vec<Waker>) -> Arrival {
-        let bytes = item.payload.len();
+    /// Items for a stream have come, with the opener's END on the last of them if it `ends`. Of those for a stream that
+    /// is not there, the first alone is looked at.
+    pub(crate) fn items<'a>(
+        &mut self,
+        id: u32,
+        mut items: impl Iterator<Item = (Option<Encoding>, &'a [u8])>,
+        ends: bool,
+        woken: &mut Vec<Waker>,
+    ) -> Arrival {
         let Some(entry) = self.of_id(id).filter(|entry| !entry.peer_ended) else {
+            let bytes = items.next().map_or(0, |(_, payload)| payload.len());
             self.consume(bytes);
             return Arrival::Stray;
         };
-        if !entry.window.receive(bytes) {
-            return Arrival::NoCredit;
+        let mut forgotten = 0;
+        for (encoding, payload) in items {
+            if !entry.window.receive(payload.len()) {
+                return Arrival::NoCredit;
+            }
+            if entry.detached {
+                forgotten += payload.len();
+            } else {
+                entry.inbox.push(encoding, payload);
+            }
         }
         entry.peer_ended = ends;
-        if entry.detached {
-            self.consume(bytes);
-        } else {
-            entry.items.push_back(item);
-            entry.receiver.call(woken);
-        }
+        entry.receiver.call(woken);
+        self.consume(forgotten);
         Arrival::Taken
     }
 

@@ -4,11 +4,14 @@
 pub(crate) const START_ITEMS: u32 = 64;
 /// Bytes with which each direction of a stream starts.
 pub(crate) const START_BYTES: u32 = 64 * 1024;
-/// Items to which a stream's window grows while they are taken as fast as they come. The bytes that may lie there
-/// stay the same: small items are to fill them, too.
-pub(crate) const MOST_ITEMS: u32 = 512;
+/// Items to which a stream's window grows while they are taken as fast as they come.
+pub(crate) const MOST_ITEMS: u32 = 2048;
+/// Bytes to which it grows: no more, since all that is on its way stands before the replies beside it.
+pub(crate) const MOST_BYTES: u32 = 256 * 1024;
 /// Bytes with which each direction of a connection starts.
 pub(crate) const START_CONNECTION: u32 = 8 * 1024 * 1024;
+/// So many bytes that were taken are worth telling.
+pub(crate) const CONSUMED: u32 = START_CONNECTION / 32;
 
 /// What we may still send on a stream.
 ///
@@ -83,45 +86,17 @@ impl Credit {
     }
 }
 
-/// What the other side may still send, and how much of it our own side has taken.
+/// What the other side may still send on a stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
-    /// Granted and not yet used up.
     items: i64,
     bytes: i64,
-    /// Taken since the last grant.
-    taken_items: u32,
-    taken_bytes: u32,
-    /// The window's size: a grant is due at half of either.
-    size_items: u32,
-    size_bytes: u32,
 }
 
 impl Window {
     /// The window with which every stream starts.
     pub(crate) fn stream() -> Self {
-        Self::start(START_ITEMS, START_BYTES)
-    }
-
-    /// The window with which every connection starts; only its bytes count.
-    pub(crate) fn connection() -> Self {
-        Self::start(u32::MAX, START_CONNECTION)
-    }
-
-    fn start(items: u32, bytes: u32) -> Self {
-        Self {
-            items: items.into(),
-            bytes: bytes.into(),
-            taken_items: 0,
-            taken_bytes: 0,
-            size_items: items,
-            size_bytes: bytes,
-        }
-    }
-
-    /// How many items it has room for.
-    pub(crate) fn items(&self) -> u32 {
-        self.size_items
+        Self { items: START_ITEMS.into(), bytes: START_BYTES.into() }
     }
 
     /// An item of `bytes` has come; false if it was sent without credit.
@@ -133,39 +108,93 @@ impl Window {
         allowed
     }
 
-    /// An item of `bytes` was taken; the grant that is due now, if one is. It is for more than was taken if that was the
-    /// last that lay there: then the other side is what is waited for.
-    pub(crate) fn take(&mut self, bytes: usize, last: bool) -> Option<(u32, u32)> {
+    /// So much more was granted.
+    pub(crate) fn grant(&mut self, (items, bytes): (u32, u32)) {
+        self.items += i64::from(items);
+        self.bytes += i64::from(bytes);
+    }
+}
+
+/// How much of a stream our side has room for, and what it has taken since it granted something last.
+///
+/// The room doubles while whoever takes finds nothing there: then the other side is what is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    items: u32,
+    bytes: u32,
+    taken_items: u32,
+    taken_bytes: u32,
+    /// Whether nothing was there since the last grant.
+    starved: bool,
+}
+
+impl Room {
+    /// That with which every stream starts.
+    pub(crate) fn stream() -> Self {
+        Self { items: START_ITEMS, bytes: START_BYTES, taken_items: 0, taken_bytes: 0, starved: false }
+    }
+
+    /// Nothing is there, and somebody waits for it.
+    pub(crate) fn starve(&mut self) {
+        self.starved = true;
+    }
+
+    /// An item of `bytes` was taken; whether a grant is due: at half of either.
+    #[must_use]
+    pub(crate) fn take(&mut self, bytes: usize) -> bool {
         self.taken_items += 1;
         self.taken_bytes = self.taken_bytes.saturating_add(bytes as u32);
-        if self.taken_items < self.size_items / 2 && self.taken_bytes < self.size_bytes / 2 {
-            return None;
-        }
-        let more = if last { self.size_items.min(MOST_ITEMS.saturating_sub(self.size_items)) } else { 0 };
-        self.size_items += more;
-        let grant = (std::mem::take(&mut self.taken_items) + more, std::mem::take(&mut self.taken_bytes));
-        self.items += i64::from(grant.0);
-        self.bytes += i64::from(grant.1);
-        Some(grant)
+        self.taken_items >= self.items / 2 || self.taken_bytes >= self.bytes / 2
     }
 
-    /// Bytes of the connection's window were taken, where items do not count.
-    pub(crate) fn take_bytes(&mut self, bytes: usize) -> Option<u32> {
-        self.taken_bytes = self.taken_bytes.saturating_add(bytes as u32);
-        if self.taken_bytes < self.size_bytes / 2 {
-            return None;
-        }
-        let grant = std::mem::take(&mut self.taken_bytes);
-        self.bytes += i64::from(grant);
-        Some(grant)
+    /// The grant that is due, of items and bytes, and for how many items the room has grown.
+    pub(crate) fn grant(&mut self) -> ((u32, u32), u32) {
+        let starved = std::mem::take(&mut self.starved);
+        let growth = |taken, of: u32, most: u32| {
+            if starved && taken >= of / 2 { of.min(most.saturating_sub(of)) } else { 0 }
+        };
+        let items = growth(self.taken_items, self.items, MOST_ITEMS);
+        let bytes = growth(self.taken_bytes, self.bytes, MOST_BYTES);
+        self.items += items;
+        self.bytes += bytes;
+        let taken = (std::mem::take(&mut self.taken_items), std::mem::take(&mut self.taken_bytes));
+        ((taken.0 + items, taken.1.saturating_add(bytes)), items)
+    }
+}
+
+/// What the other side may still send on the connection, in bytes, and how much of it our side has taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionWindow {
+    left: i64,
+    /// Taken since the last grant.
+    taken: u32,
+}
+
+impl ConnectionWindow {
+    /// The window with which every connection starts.
+    pub(crate) fn new() -> Self {
+        Self { left: START_CONNECTION.into(), taken: 0 }
     }
 
-    /// Bytes have come on the connection, where items do not count; false if they were sent without credit.
+    /// Bytes have come; false if they were sent without credit.
     #[must_use]
-    pub(crate) fn receive_bytes(&mut self, bytes: usize) -> bool {
-        let allowed = self.bytes > 0;
-        self.bytes -= bytes as i64;
+    pub(crate) fn receive(&mut self, bytes: usize) -> bool {
+        let allowed = self.left > 0;
+        self.left -= bytes as i64;
         allowed
+    }
+
+    /// Bytes were taken; the grant that is due now, if one is: at half of the window, or at [`CONSUMED`] where streams
+    /// that nobody reads hold most of it, so that the others go on with what is left.
+    pub(crate) fn take(&mut self, bytes: usize) -> Option<u32> {
+        self.taken = self.taken.saturating_add(bytes as u32);
+        let scarce = self.left < i64::from(START_CONNECTION / 4);
+        if self.taken < if scarce { CONSUMED } else { START_CONNECTION / 2 } {
+            return None;
+        }
+        let grant = std::mem::take(&mut self.taken);
+        self.left += i64::from(grant);
+        Some(grant)
     }
 }
 
@@ -186,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_window_and_the_credit_for_it_agree() {
-        let (mut credit, mut window) = (Credit::default(), Window::stream());
+        let (mut credit, mut window, mut room) = (Credit::default(), Window::stream(), Room::stream());
         let mut sent = 0;
         for turn in 0..10_000usize {
             let size = turn * 7919 % 3000;
@@ -194,23 +223,44 @@ mod tests {
                 credit.spend(size);
                 assert!(window.receive(size));
                 sent += 1;
-                if let Some((items, bytes)) = window.take(size, turn % 3 == 0) {
-                    assert_eq!(credit.add(items, bytes), Grant::Earned);
+                if turn % 3 == 0 {
+                    room.starve();
+                }
+                if room.take(size) {
+                    let (grant, _) = room.grant();
+                    window.grant(grant);
+                    assert_eq!(credit.add(grant.0, grant.1), Grant::Earned);
                 }
             }
         }
         assert_eq!(sent, 10_000, "who takes at once never stops the sender");
     }
 
+    /// Takes items until a grant is due, and tells how many, the grant, and the growth.
+    fn grant(room: &mut Room, bytes: usize, starved: bool) -> (u32, (u32, u32), u32) {
+        if starved {
+            room.starve();
+        }
+        let taken = (1..).find(|_| room.take(bytes)).unwrap();
+        let (grant, grown) = room.grant();
+        (taken, grant, grown)
+    }
+
     #[test]
-    fn who_takes_at_once_is_granted_more() {
-        let mut window = Window::stream();
-        let mut grow = |last| {
-            let taken = (1..).find_map(|taken| Some((taken, window.take(1, last)?)));
-            taken.map(|(taken, grant)| (taken, grant.0))
-        };
-        assert_eq!([false, true, true].map(&mut grow), [(32, 32), (32, 96), (64, 192)].map(Some));
-        assert_eq!([true, true].map(&mut grow), [(128, 384), (256, 256)].map(Some));
+    fn who_finds_nothing_is_granted_more() {
+        let mut room = Room::stream();
+        assert_eq!(grant(&mut room, 1, false), (32, (32, 32), 0));
+        assert_eq!(grant(&mut room, 1, true), (32, (96, 32), 64));
+        assert_eq!(grant(&mut room, 1, false), (64, (64, 64), 0), "it was told once");
+        let grown = (0..9).map(|_| grant(&mut room, 1, true).2);
+        assert_eq!(grown.collect::<Vec<_>>(), [128, 256, 512, 1024, 0, 0, 0, 0, 0]);
+        assert_eq!(room.items, MOST_ITEMS);
+
+        let mut room = Room::stream();
+        assert_eq!(grant(&mut room, 16_384, true), (2, (2, 32_768 + 65_536), 0));
+        assert_eq!(grant(&mut room, 16_384, true), (4, (4, 65_536 + 131_072), 0));
+        assert_eq!(grant(&mut room, 16_384, true), (8, (8, 131_072), 0));
+        assert_eq!(room.bytes, MOST_BYTES);
     }
 
     #[test]
@@ -218,6 +268,17 @@ mod tests {
         let mut window = Window::stream();
         let received = (0..).take_while(|_| window.receive(10)).count();
         assert_eq!(received, START_ITEMS as usize);
+    }
+
+    #[test]
+    fn a_connection_is_granted_sooner_where_little_is_left() {
+        let mut window = ConnectionWindow::new();
+        assert!(window.receive(1 << 20));
+        assert_eq!(window.take(1 << 20), None);
+        // Streams that nobody reads.
+        assert!(window.receive(13 << 19));
+        assert_eq!(window.take(1), Some((1 << 20) + 1));
+        assert_eq!((window.take(256 * 1024 - 1), window.take(1)), (None, Some(256 * 1024)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::task::{Context, Waker};
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-use super::credit::{MOST_ITEMS, START_CONNECTION, START_ITEMS};
+use super::credit::{CONSUMED, MOST_ITEMS, START_CONNECTION, START_ITEMS};
 use super::line::Line;
 use super::targets::Targets;
 use super::{Entry, Key, Side};
@@ -13,9 +13,6 @@ use crate::wire::Framing;
 
 /// Streams that the other side allows at once if it has not said otherwise (protocol V3, "Limits").
 pub(crate) const STREAMS: usize = 1024;
-
-/// So many bytes that handles have taken are worth waking the connection for.
-const CONSUMED: usize = START_CONNECTION as usize / 4;
 
 /// The most frames that can be on their way for a stream when it ends: the items for which there is credit, as many
 /// credits, the end, the cancel. Items for which its window has grown come on top.
@@ -167,7 +164,7 @@ impl State {
     pub(super) fn remove(&mut self, key: Key, woken: &mut Vec<Waker>) {
         let Some(entry) = self.entry(key) else { return };
         // What nobody will take counts as taken, or the connection would dry up.
-        let left: usize = entry.items.iter().map(|item| item.payload.len()).sum();
+        let left = entry.inbox.bytes();
         entry.clear();
         self.by_id.remove(&key.id);
         self.free.push(key.place);
@@ -186,14 +183,15 @@ impl State {
     pub(super) fn detach(&mut self, key: Key) {
         let Some(entry) = self.entry(key) else { return };
         entry.detached = true;
-        let left: usize = entry.items.drain(..).map(|item| item.payload.len()).sum();
+        let left = entry.inbox.bytes();
+        entry.inbox.clear();
         self.consume(left);
     }
 
     /// Bytes of the connection's window were taken; the connection is to look when they are many.
     pub(super) fn consume(&mut self, bytes: usize) -> bool {
         self.consumed += bytes;
-        self.consumed >= CONSUMED
+        self.consumed >= CONSUMED as usize
     }
 
     /// Wakes this task when there is news of the connection.
@@ -251,7 +249,6 @@ impl State {
 
     /// The bytes and the number of the items that wait on the stream to be taken.
     pub(crate) fn buffered(&mut self, id: u32) -> (usize, usize) {
-        let items = self.of_id(id).map(|entry| &entry.items);
-        items.map_or((0, 0), |items| (items.iter().map(|item| item.payload.len()).sum(), items.len()))
+        self.of_id(id).map_or((0, 0), |entry| (entry.inbox.bytes(), entry.inbox.len()))
     }
 }

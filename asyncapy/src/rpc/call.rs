@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::args::Arguments;
 use super::caller::{Again, Caller};
-use super::decode::decode_result;
+use super::decode::decode_slice;
 use super::middleware::{Exchange, Reply, Step};
 use super::opening::Opening;
 use super::{Channel, Items, Status};
@@ -168,8 +168,8 @@ where
             };
             let mut buffer = RESULT.take();
             let result = match handle.poll_outcome(context, &mut buffer) {
-                Poll::Ready(Outcome::Result(encoding)) => decode_result(encoding, &buffer),
-                Poll::Ready(Outcome::Empty) => decode_result(Some(Encoding::Json), b"null"),
+                Poll::Ready(Outcome::Result(encoding)) => decode_slice(encoding, &buffer),
+                Poll::Ready(Outcome::Empty) => decode_slice(Some(Encoding::Json), b"null"),
                 Poll::Ready(outcome) => Err(Status::of(outcome)),
                 Poll::Pending => {
                     RESULT.set(buffer);

@@ -15,10 +15,10 @@ use super::Status;
 use super::answer::write_item;
 use super::call::Keep;
 use super::context::call_of;
-use super::decode::decode;
+use super::decode::{decode, decode_item};
 use crate::error::{Code, Rejection};
 use crate::handler::{Extract, Request};
-use crate::mux::{Handle, Outcome};
+use crate::mux::{Handle, Intake, Outcome};
 use crate::wire::{Encoding, v3};
 
 /// A stream of items each way, as long as the call lasts: `In` come in, `Out` go out.
@@ -57,6 +57,7 @@ pub struct Channel<In, Out = Infallible> {
 
 /// The half of a [`Channel`] that receives.
 pub struct Receiver<T> {
+    intake: Intake,
     handle: Arc<Held>,
     items: PhantomData<fn() -> T>,
 }
@@ -84,8 +85,8 @@ impl std::ops::Deref for Held {
 
 impl<In, Out> Channel<In, Out> {
     pub(super) fn new(handle: Handle, encoding: Encoding, ticket: Option<Box<dyn Keep>>) -> Self {
-        let handle = Arc::new(Held { handle, _ticket: ticket });
-        let receiver = Receiver { handle: handle.clone(), items: PhantomData };
+        let receiver = Receiver::new(handle, ticket);
+        let handle = receiver.handle.clone();
         Self { receiver, sender: Sender { handle, encoding, items: PhantomData } }
     }
 
@@ -130,6 +131,11 @@ impl<In, Out: Serialize + 'static> Channel<In, Out> {
 }
 
 impl<T> Receiver<T> {
+    fn new(handle: Handle, ticket: Option<Box<dyn Keep>>) -> Self {
+        let intake = Intake::new(&handle);
+        Self { intake, handle: Arc::new(Held { handle, _ticket: ticket }), items: PhantomData }
+    }
+
     /// Waits for the function's result; at the caller alone.
     ///
     /// # Errors
@@ -162,9 +168,9 @@ impl<T: DeserializeOwned + 'static> Receiver<T> {
         poll_fn(|context| self.poll_recv(context)).await
     }
 
-    fn poll_recv(&self, context: &Context<'_>) -> Poll<Result<Option<T>, Status>> {
-        match ready!(self.handle.poll_item(context)) {
-            Some(item) => Poll::Ready(decode(item.encoding, item.payload).map(Some)),
+    fn poll_recv(&mut self, context: &Context<'_>) -> Poll<Result<Option<T>, Status>> {
+        match ready!(self.intake.poll_next(context)) {
+            Some(item) => Poll::Ready(decode_item(item).map(Some)),
             None => Poll::Ready(self.end().map_or(Ok(None), Err)),
         }
     }
@@ -214,8 +220,7 @@ pub struct Items<T>(Option<Receiver<T>>);
 
 impl<T> Items<T> {
     pub(super) fn new(handle: Handle, ticket: Option<Box<dyn Keep>>) -> Self {
-        let handle = Arc::new(Held { handle, _ticket: ticket });
-        Self(Some(Receiver { handle, items: PhantomData }))
+        Self(Some(Receiver::new(handle, ticket)))
     }
 }
 

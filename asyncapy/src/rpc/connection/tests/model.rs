@@ -56,7 +56,11 @@ struct Way {
     sent: u8,
     taken: u8,
     credit: (i64, i64),
+    /// Taken and not granted anew.
     untold: (i64, i64),
+    /// The receiver's room, which doubles while it finds nothing.
+    room: (i64, i64),
+    starved: bool,
     /// Whether the sender sends nothing more.
     finished: bool,
 }
@@ -69,6 +73,8 @@ impl Way {
             taken: 0,
             credit: (64, 65_536),
             untold: (0, 0),
+            room: (64, 65_536),
+            starved: false,
             finished: false,
         }
     }
@@ -85,12 +91,20 @@ impl Way {
 
     /// The next item's size; grants as the receiver must, unless the sender will send nothing more.
     fn take(&mut self, over: bool) -> Option<usize> {
-        let size = self.items.pop_front()?;
+        let Some(size) = self.items.pop_front() else {
+            self.starved = true;
+            return None;
+        };
         self.taken = self.taken.wrapping_add(1);
         self.untold = (self.untold.0 + 1, self.untold.1 + size as i64);
-        if !over && (self.untold.0 >= 32 || self.untold.1 >= 32_768) {
-            self.credit = (self.credit.0 + self.untold.0, self.credit.1 + self.untold.1);
-            self.untold = (0, 0);
+        let due = (self.untold.0 >= self.room.0 / 2, self.untold.1 >= self.room.1 / 2);
+        if !over && (due.0 || due.1) {
+            let starved = std::mem::take(&mut self.starved);
+            let grown = |due, room: i64, most| if starved && due { (room * 2).min(most) } else { room };
+            let room = (grown(due.0, self.room.0, 2048), grown(due.1, self.room.1, 262_144));
+            self.credit.0 += self.untold.0 + room.0 - self.room.0;
+            self.credit.1 += self.untold.1 + room.1 - self.room.1;
+            (self.room, self.untold) = (room, (0, 0));
         }
         Some(size)
     }
@@ -299,7 +313,7 @@ impl World {
             for id in 1..40 {
                 let (bytes, items) = side.connection.mux.lock().buffered(id);
                 assert!(
-                    items <= 512 && bytes < 65_536 + SIZES[SIZES.len() - 1],
+                    items <= 2048 && bytes < 262_144 + SIZES[SIZES.len() - 1],
                     "{items} items, {bytes} bytes"
                 );
             }

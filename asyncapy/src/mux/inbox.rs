@@ -2,7 +2,6 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::Item;
 use crate::wire::Encoding;
 
 /// A payload of so many bytes or more is kept by itself: another copy of it would cost more than its allocation.
@@ -134,12 +133,6 @@ impl std::ops::Deref for Payload<'_> {
             Payload::Small(bytes) => bytes,
             Payload::Large(bytes) => bytes,
         }
-    }
-}
-
-impl From<Taken<'_>> for Item {
-    fn from(taken: Taken<'_>) -> Self {
-        Item { encoding: taken.encoding, payload: taken.payload.into_bytes() }
     }
 }
 

@@ -17,7 +17,6 @@ mod handle;
 mod inbox;
 mod intake;
 mod io;
-mod item;
 mod line;
 #[allow(clippy::module_inception, reason = "the layer is named after its noun")]
 mod mux;
@@ -39,7 +38,6 @@ pub(crate) use handle::Handle;
 pub(crate) use inbox::Taken;
 pub(crate) use intake::Intake;
 pub(crate) use io::Io;
-pub(crate) use item::Item;
 pub(crate) use line::Ticket;
 pub(crate) use mux::{ITEMS_SOFT, Key, Mux, Open, Side};
 pub(crate) use state::{CROSSING, MOST_CROSSING, STREAMS};

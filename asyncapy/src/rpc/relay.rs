@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Peer, Status};
 use crate::error::Code;
-use crate::mux::{Handle, Intake, Item, Open, Outcome, Ticket};
+use crate::mux::{Handle, Intake, Open, Outcome, Taken, Ticket};
 use crate::wire::v3::{self, Metadata};
 use crate::wire::{EncodeError, Encoding};
 
@@ -20,6 +20,14 @@ pub(crate) struct Relay {
     /// One at a time takes items; the lock is for the compiler, who does not know.
     intake: Mutex<Intake>,
     peer: Peer,
+}
+
+/// An item or a result, as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    /// None: raw bytes.
+    pub(crate) encoding: Option<Encoding>,
+    pub(crate) payload: Bytes,
 }
 
 /// What is known of a relayed call before it is made.
@@ -159,6 +167,12 @@ fn milliseconds(left: Duration) -> u32 {
 #[allow(clippy::needless_pass_by_value, reason = "the shape that `map_err` asks for")]
 fn too_large(error: EncodeError) -> Status {
     Status::new(Code::PacketTooLarge).message(error.to_string()).not_run()
+}
+
+impl From<Taken<'_>> for Item {
+    fn from(taken: Taken<'_>) -> Self {
+        Self { encoding: taken.encoding, payload: taken.payload.into_bytes() }
+    }
 }
 
 impl Item {

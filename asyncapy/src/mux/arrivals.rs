@@ -291,8 +291,9 @@ impl State {
         false
     }
 
-    /// The connection runs, and looks by itself: nobody need wake it.
-    pub(crate) fn attended(&mut self) {
+    /// The connection runs, and looks by itself: nobody need wake it. The other side has opened so many streams.
+    pub(crate) fn attended(&mut self, accepted: u64) {
+        self.accepted = accepted;
         self.driver = None;
         self.called = false;
     }

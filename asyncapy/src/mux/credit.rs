@@ -1,13 +1,19 @@
 //! Credits: how much a side may still send (protocol V3, "Credits").
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 /// Items with which each direction of a stream starts.
 pub(crate) const START_ITEMS: u32 = 64;
 /// Bytes with which each direction of a stream starts.
 pub(crate) const START_BYTES: u32 = 64 * 1024;
 /// Items to which a stream's window grows while they are taken as fast as they come.
 pub(crate) const MOST_ITEMS: u32 = 2048;
-/// Bytes to which it grows: no more, since all that is on its way stands before the replies beside it.
+/// Bytes to which it grows.
 pub(crate) const MOST_BYTES: u32 = 256 * 1024;
+/// Items to which it grows where others share the connection. The bytes are then those of the start.
+pub(crate) const SHARED_ITEMS: u32 = 256;
 /// Bytes with which each direction of a connection starts.
 pub(crate) const START_CONNECTION: u32 = 8 * 1024 * 1024;
 /// So many bytes that were taken are worth telling.
@@ -117,7 +123,8 @@ impl Window {
 
 /// How much of a stream our side has room for, and what it has taken since it granted something last.
 ///
-/// The room doubles while whoever takes finds nothing there: then the other side is what is waited for.
+/// The room doubles while whoever takes finds nothing there: then the other side is what is waited for. It shrinks again
+/// when others share the connection, since all that is on its way stands before their replies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
     items: u32,
@@ -126,12 +133,20 @@ pub(crate) struct Room {
     taken_bytes: u32,
     /// Whether nothing was there since the last grant.
     starved: bool,
+    /// How many streams the connection had had at the last grant.
+    streams: u64,
+    /// Until when the connection counts as shared.
+    shared: Option<Instant>,
 }
 
+/// For so long after a stream was opened, the others on its connection take no more room than they share.
+const SHARED: Duration = Duration::from_secs(1);
+
 impl Room {
-    /// That with which every stream starts.
-    pub(crate) fn stream() -> Self {
-        Self { items: START_ITEMS, bytes: START_BYTES, taken_items: 0, taken_bytes: 0, starved: false }
+    /// That with which a stream starts, as the last of so many on its connection.
+    pub(crate) fn new(streams: u64) -> Self {
+        let (items, bytes) = (START_ITEMS, START_BYTES);
+        Self { items, bytes, taken_items: 0, taken_bytes: 0, starved: false, streams, shared: None }
     }
 
     /// Nothing is there, and somebody waits for it.
@@ -147,19 +162,29 @@ impl Room {
         self.taken_items >= self.items / 2 || self.taken_bytes >= self.bytes / 2
     }
 
-    /// The grant that is due, of items and bytes, and for how many items the room has grown.
-    pub(crate) fn grant(&mut self) -> ((u32, u32), u32) {
+    /// The grant that is due, of items and bytes, and for how many items the room has grown. The connection has had so
+    /// many streams by now.
+    pub(crate) fn grant(&mut self, streams: u64, now: Instant) -> ((u32, u32), u32) {
+        if std::mem::replace(&mut self.streams, streams) != streams {
+            self.shared = Some(now + SHARED);
+        }
+        let shared = self.shared.is_some_and(|until| now < until);
         let starved = std::mem::take(&mut self.starved);
-        let growth = |taken, of: u32, most: u32| {
-            if starved && taken >= of / 2 { of.min(most.saturating_sub(of)) } else { 0 }
-        };
-        let items = growth(self.taken_items, self.items, MOST_ITEMS);
-        let bytes = growth(self.taken_bytes, self.bytes, MOST_BYTES);
-        self.items += items;
-        self.bytes += bytes;
-        let taken = (std::mem::take(&mut self.taken_items), std::mem::take(&mut self.taken_bytes));
-        ((taken.0 + items, taken.1.saturating_add(bytes)), items)
+        let before = self.items;
+        let most = if shared { (SHARED_ITEMS, START_BYTES) } else { (MOST_ITEMS, MOST_BYTES) };
+        let items = resize(&mut self.items, std::mem::take(&mut self.taken_items), starved, most.0);
+        let bytes = resize(&mut self.bytes, std::mem::take(&mut self.taken_bytes), starved, most.1);
+        ((items, bytes), self.items.saturating_sub(before))
     }
+}
+
+/// Makes room larger or smaller, and gives what is to be granted for what was taken.
+fn resize(size: &mut u32, taken: u32, starved: bool, most: u32) -> u32 {
+    let wanted = if starved && taken >= *size / 2 { *size * 2 } else { *size };
+    // What was granted cannot be taken back, only not granted anew.
+    let new = wanted.min(most).max(size.saturating_sub(taken));
+    let before = std::mem::replace(size, new);
+    new.saturating_add(taken) - before
 }
 
 /// What the other side may still send on the connection, in bytes, and how much of it our side has taken.
@@ -215,8 +240,8 @@ mod tests {
 
     #[test]
     fn a_window_and_the_credit_for_it_agree() {
-        let (mut credit, mut window, mut room) = (Credit::default(), Window::stream(), Room::stream());
-        let mut sent = 0;
+        let (mut credit, mut window, mut room) = (Credit::default(), Window::stream(), Room::new(1));
+        let (now, mut sent) = (Instant::now(), 0);
         for turn in 0..10_000usize {
             let size = turn * 7919 % 3000;
             if credit.allows() {
@@ -227,7 +252,7 @@ mod tests {
                     room.starve();
                 }
                 if room.take(size) {
-                    let (grant, _) = room.grant();
+                    let (grant, _) = room.grant(1, now);
                     window.grant(grant);
                     assert_eq!(credit.add(grant.0, grant.1), Grant::Earned);
                 }
@@ -242,13 +267,13 @@ mod tests {
             room.starve();
         }
         let taken = (1..).find(|_| room.take(bytes)).unwrap();
-        let (grant, grown) = room.grant();
+        let (grant, grown) = room.grant(room.streams, Instant::now());
         (taken, grant, grown)
     }
 
     #[test]
     fn who_finds_nothing_is_granted_more() {
-        let mut room = Room::stream();
+        let mut room = Room::new(1);
         assert_eq!(grant(&mut room, 1, false), (32, (32, 32), 0));
         assert_eq!(grant(&mut room, 1, true), (32, (96, 32), 64));
         assert_eq!(grant(&mut room, 1, false), (64, (64, 64), 0), "it was told once");
@@ -256,11 +281,33 @@ mod tests {
         assert_eq!(grown.collect::<Vec<_>>(), [128, 256, 512, 1024, 0, 0, 0, 0, 0]);
         assert_eq!(room.items, MOST_ITEMS);
 
-        let mut room = Room::stream();
+        let mut room = Room::new(1);
         assert_eq!(grant(&mut room, 16_384, true), (2, (2, 32_768 + 65_536), 0));
         assert_eq!(grant(&mut room, 16_384, true), (4, (4, 65_536 + 131_072), 0));
         assert_eq!(grant(&mut room, 16_384, true), (8, (8, 131_072), 0));
         assert_eq!(room.bytes, MOST_BYTES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_shares_the_connection_is_granted_less() {
+        let mut room = Room::new(1);
+        for _ in 0..9 {
+            grant(&mut room, 1024, true);
+        }
+        assert_eq!((room.items, room.bytes), (512, MOST_BYTES));
+        room.starve();
+        assert_eq!((1..).find(|_| room.take(1024)), Some(128));
+        assert_eq!(room.grant(2, Instant::now()), ((0, 0), 0), "what was taken is kept back");
+        assert_eq!((room.items, room.bytes), (384, MOST_BYTES / 2));
+        let grants = (0..4).map(|_| grant(&mut room, 1024, true));
+        let kept = 32 * 1024;
+        assert_eq!(
+            grants.collect::<Vec<_>>(),
+            [(64, (0, 0), 0), (32, (0, kept), 0), (32, (0, kept), 0), (32, (32, kept), 0)]
+        );
+        assert_eq!((room.items, room.bytes), (SHARED_ITEMS, START_BYTES));
+        tokio::time::advance(SHARED).await;
+        assert_eq!(grant(&mut room, 1024, true), (32, (32, 96 * 1024), 0), "it is alone again");
     }
 
     #[test]

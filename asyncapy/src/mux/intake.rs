@@ -21,7 +21,8 @@ pub(crate) struct Intake {
 impl Intake {
     pub(crate) fn new(handle: &Handle) -> Self {
         let (mux, key) = (handle.mux().clone(), handle.key());
-        Self { mux, key, inbox: Inbox::default(), room: Room::stream(), untold: 0 }
+        let room = Room::new(mux.lock().streams());
+        Self { mux, key, inbox: Inbox::default(), room, untold: 0 }
     }
 
     /// The next item; none once the other side sends no more.

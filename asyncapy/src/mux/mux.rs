@@ -204,15 +204,21 @@ impl Mux {
 
     /// Grants anew what was taken of a stream, if more may come on it; `told` as above.
     pub(super) fn grant(&self, key: Key, room: &mut Room, told: usize) {
+        let now = Instant::now();
         let mut state = self.lock();
         let many = state.consume(told);
+        let streams = state.streams();
         let granted = match state.entry(key) {
             Some(entry) if !entry.peer_ended => {
-                let (grant, grown) = room.grant();
+                let (grant, grown) = room.grant(streams, now);
                 entry.window.grant(grant);
                 state.may_cross(grown);
-                self.framing.encode_credit(&mut state.out, key.id, grant.0, grant.1);
-                true
+                // All of it may be kept back: then there is nothing to say.
+                let any = grant != (0, 0);
+                if any {
+                    self.framing.encode_credit(&mut state.out, key.id, grant.0, grant.1);
+                }
+                any
             }
             _ => false,
         };

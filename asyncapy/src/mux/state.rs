@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(super) by_id: HashMap<u32, u32, BuildIdHasher>,
     /// The number of the next stream that we open.
     pub(super) next_id: u32,
+    /// How many streams the other side has opened, as far as the connection has told.
+    pub(super) accepted: u64,
     /// Streams that we have opened and that have not ended.
     pub(super) ours: usize,
     /// How many of them the other side allows.
@@ -109,6 +111,7 @@ impl State {
             free: Vec::new(),
             by_id: HashMap::default(),
             next_id: if side == Side::Connecting { 1 } else { 2 },
+            accepted: 0,
             ours: 0,
             most: STREAMS,
             targets: Targets::default(),
@@ -192,6 +195,11 @@ impl State {
     pub(super) fn consume(&mut self, bytes: usize) -> bool {
         self.consumed += bytes;
         self.consumed >= CONSUMED as usize
+    }
+
+    /// How many streams the connection has had, from either side.
+    pub(super) fn streams(&self) -> u64 {
+        u64::from(self.next_id / 2) + self.accepted
     }
 
     /// Wakes this task when there is news of the connection.

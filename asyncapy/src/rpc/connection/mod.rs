@@ -408,7 +408,7 @@ impl Connection {
     fn collect(&mut self) {
         let consumed = {
             let mut state = self.mux.lock();
-            state.attended();
+            state.attended(self.number);
             state.drain_into(&mut self.output);
             state.take_consumed()
         };

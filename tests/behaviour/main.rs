@@ -45,6 +45,7 @@ mod pool_sessions;
 mod python_client;
 mod python_client_v3;
 mod rate_limit;
+mod refused_connections;
 mod replies;
 mod rpc_macros;
 mod sealed;

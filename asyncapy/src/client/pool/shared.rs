@@ -47,6 +47,9 @@ pub(super) struct Shared {
     pub(super) sessions: AtomicUsize,
 }
 
+/// The problems of so many servers are told to a call that finds none.
+const PROBLEMS: usize = 3;
+
 /// Where a call can go.
 enum Found {
     Connection(Ticket),
@@ -273,12 +276,13 @@ impl Shared {
         let named = request.options.server.as_deref();
         let servers = self.servers();
         let wanted = servers.iter().filter(|server| named.is_none_or(|name| server.is_called(name)));
-        let problem = wanted.filter_map(|server| server.problem()).next();
+        let problem = |server: &Arc<Server>| Some(format!("{}: {}", server.name, server.problem()?));
+        let problems: Vec<_> = wanted.filter_map(problem).take(PROBLEMS).collect();
         drop(servers);
         let which = self.which(request);
-        match problem {
-            Some(problem) => format!("{which} cannot be reached: {problem}"),
-            None => format!("{which} cannot be reached"),
+        match problems.is_empty() {
+            true => format!("{which} cannot be reached"),
+            false => format!("{which} cannot be reached: {}", problems.join("; ")),
         }
     }
 

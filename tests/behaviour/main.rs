@@ -42,6 +42,7 @@ mod pool_calls;
 mod pool_discovery;
 mod pool_failover;
 mod pool_sessions;
+mod pool_streams;
 mod python_client;
 mod python_client_v3;
 mod rate_limit;

@@ -140,10 +140,11 @@ impl RpcClientBuilder {
         self
     }
 
-    /// After so long a silence a server is asked whether it is there, 20 s by default; if it does not answer twice, the
-    /// connection is lost.
+    /// After so long a silence a server is asked whether it is there; if it does not answer twice, each time in as long, the
+    /// connection is lost, and calls that may be made again are made elsewhere. By default it is a quarter of
+    /// [`timeout`](Self::timeout), from 500 ms to 20 s, so that they still have time for that.
     pub fn keepalive(mut self, interval: Duration) -> Self {
-        self.settings.keepalive = bounded(interval);
+        self.settings.keepalive = Some(bounded(interval));
         self
     }
 
@@ -357,7 +358,7 @@ impl RpcClientBuilder {
         peer.header_size = settings.header_size;
         peer.byte_order = settings.byte_order;
         peer.max_packet_size = settings.max_packet_size;
-        peer.bounds.ping_interval = settings.keepalive;
+        peer.bounds.ping_interval = settings.keepalive();
         peer.bounds.handshake_timeout = settings.connect_timeout;
         let dial = peer.dial()?;
         Ok(Dialler {

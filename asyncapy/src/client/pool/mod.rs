@@ -18,6 +18,7 @@ mod connection;
 mod dial;
 mod discover;
 mod load;
+mod open_stream;
 mod random;
 mod report;
 mod retry;

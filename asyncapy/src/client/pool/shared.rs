@@ -13,7 +13,6 @@ use super::ServerAddress;
 use super::attempt::{Attempt, Waited, WaitingRoom, limit};
 use super::balance::Balancer;
 use super::budget::Budget;
-use super::circuit::Outcome;
 use super::dial::Dialler;
 use super::random::Random;
 use super::server::{Common, Server};
@@ -294,22 +293,8 @@ impl Shared {
         failure: Option<&Status>,
         choice: &mut Choice,
     ) -> Again {
-        let Some(failure) = failure else {
-            ticket.settle(request.target, Outcome::Answered, self.epoch);
-            return Again::No;
-        };
-        let is_open = ticket.connection.peer.is_open();
-        let mut outcome = outcome_of(failure);
-        if !is_open {
-            // Before its task has noticed: the next call is not to find it.
-            let connection = &ticket.connection;
-            connection.server.remove(connection);
-            // A connection is lost once, however many calls are lost with it.
-            if outcome == Outcome::Failed && !connection.lose() {
-                outcome = Outcome::Unknown;
-            }
-        }
-        ticket.settle(request.target, outcome, self.epoch);
+        let is_open = ticket.end(request.target, failure, Some(self.epoch));
+        let Some(failure) = failure else { return Again::No };
         let attempts_left = choice.attempts < self.settings.retry.attempts;
         if ticket.pinned || !attempts_left || self.is_stopped() || !may_repeat(failure, request.idempotent) {
             return Again::No;
@@ -338,24 +323,6 @@ fn may_repeat(failure: &Status, idempotent: bool) -> bool {
         Code::Unavailable | Code::TimedOut | Code::Overloaded | Code::TooManyStreams | Code::ShuttingDown
     );
     elsewhere && (failure.was_not_run() || idempotent)
-}
-
-/// What a failure says of the server.
-fn outcome_of(failure: &Status) -> Outcome {
-    match failure.code {
-        // A server that leaves in order has not failed, and a call that was late before it began tells nothing.
-        Code::ShuttingDown | Code::Cancelled => Outcome::Unknown,
-        Code::DeadlineExceeded if failure.was_not_run() => Outcome::Unknown,
-        Code::Unavailable
-        | Code::TimedOut
-        | Code::DeadlineExceeded
-        | Code::HandlerTimedOut
-        | Code::Overloaded
-        | Code::TooManyStreams => Outcome::Failed,
-        // What was never sent says nothing of the server.
-        _ if failure.was_not_run() => Outcome::Unknown,
-        _ => Outcome::Answered,
-    }
 }
 
 /// A call that was not made.

@@ -30,8 +30,9 @@ use crate::error::Result;
 ///
 /// # consul, etcd and others
 ///
-/// asyncapy brings no client of a registry: such a crate pulls in its own HTTP or gRPC stack, and the trait is a dozen
-/// lines. As of November 2026, of the crates for them:
+/// asyncapy brings no client of a registry: such a crate pulls in its own HTTP or gRPC stack, which whoever has no registry
+/// should not have to build. A source is one method; the [guide](crate::guide::clients) has a whole one for consul, by
+/// plain HTTP. As of November 2026, of the crates for them:
 ///
 /// - etcd: `etcd-client` (0.21) is well kept, with several releases a year. The source asks for a prefix with
 ///   `get`, answers that list first, and then waits on `watch` from the revision of that answer, so that nothing

@@ -3,12 +3,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
-use tracing::warn;
+use tokio::time::{Instant, timeout_at};
 
-use super::backoff::Failures;
 use super::dial::Dialler;
 use super::discover::Source;
+use super::follow::follow;
 use super::settings::{Settings, bounded};
 use super::shared::Shared;
 use super::{Backoff, Balance, Breaker, Discover, Fixed, Retry, RpcClient, ServerAddress};
@@ -377,32 +376,5 @@ impl fmt::Debug for RpcClientBuilder {
             .field("servers", &self.servers)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
-    }
-}
-
-/// Takes in what the source says until the client stops.
-async fn follow(mut source: Source, shared: Arc<Shared>) {
-    let mut failures = Failures::default();
-    loop {
-        let changed = tokio::select! {
-            biased;
-            () = shared.stopping() => return,
-            changed = source.changed() => changed,
-        };
-        match changed {
-            Ok(servers) => {
-                failures = Failures::default();
-                shared.apply(&servers);
-            }
-            Err(error) => {
-                warn!(part = "Client", %error, "The list of servers stays as it was");
-                let pause = failures.pause(&shared.settings.backoff, Duration::ZERO, &shared.random);
-                tokio::select! {
-                    biased;
-                    () = shared.stopping() => return,
-                    () = sleep(pause) => {}
-                }
-            }
-        }
     }
 }

@@ -17,6 +17,7 @@ mod circuits;
 mod connection;
 mod dial;
 mod discover;
+mod follow;
 mod load;
 mod open_stream;
 mod random;

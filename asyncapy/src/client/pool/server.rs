@@ -19,7 +19,6 @@ pub(super) struct Server {
     /// The endpoint as it is written, for calls that name their server.
     pub(super) name: Box<str>,
     /// The name that its certificate must have, where that is not the endpoint's.
-    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "there are no certificates"))]
     pub(super) tls_name: Option<String>,
     pub(super) load: Load,
     pub(super) circuits: Circuits,
@@ -66,6 +65,11 @@ impl Server {
             arrived: common.arrived.clone(),
             ended: common.ended.clone(),
         }
+    }
+
+    /// Whether it is the server of that address, with whatever weight.
+    pub(super) fn is_at(&self, address: &ServerAddress) -> bool {
+        (&self.endpoint, &self.tls_name) == (&address.endpoint, &address.tls_name)
     }
 
     pub(super) fn is_connected(&self) -> bool {

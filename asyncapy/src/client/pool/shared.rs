@@ -108,7 +108,7 @@ impl Shared {
         let mut before = std::mem::take(&mut *servers);
         let mut added = Vec::new();
         for address in list {
-            let known = before.iter().position(|server| server.endpoint == address.endpoint);
+            let known = before.iter().position(|server| server.is_at(address));
             servers.push(match known {
                 Some(at) => {
                     let server = before.swap_remove(at);

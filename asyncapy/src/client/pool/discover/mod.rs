@@ -88,7 +88,7 @@ use crate::error::Result;
 /// ```
 pub trait Discover: Send + 'static {
     /// The list of servers: the first time as it is, afterwards once it has changed. A source that never changes again
-    /// waits for ever.
+    /// waits for ever. One that does not wait is asked ten times a second: a list that is as it was changes nothing.
     ///
     /// The client may drop the future when it stops, at no other time.
     ///
@@ -97,8 +97,8 @@ pub trait Discover: Send + 'static {
     fn changed(&mut self) -> impl Future<Output = Result<Vec<ServerAddress>>> + Send;
 }
 
-/// The shortest time between two looks of a source that looks again and again.
-const SHORTEST: Duration = Duration::from_millis(100);
+/// The shortest time between two looks of a source that looks again and again, and between two lists of any.
+pub(super) const SHORTEST: Duration = Duration::from_millis(100);
 
 /// Any source, as the client keeps it.
 pub(super) struct Source(Box<dyn Boxed>);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use asyncapy::client::RpcClient;
+use asyncapy::client::{Backoff, RpcClient};
 use asyncapy::prelude::*;
 use asyncapy::rpc::{Peer, Status};
 use asyncapy::security::{Authority, Pem, TlsClient, TlsServer, Validity};
@@ -218,4 +218,21 @@ async fn one_server_of_several() {
     let named =
         client.call::<()>("any", ()).server(&places[1]).timeout(Duration::from_millis(50)).await.unwrap_err();
     assert!(named.to_string().ends_with("ERR_CLOSED"), "{named}");
+}
+
+/// Who may have no further connection does not ask for one again and again, however busy the one is that there is.
+#[tokio::test]
+async fn further_ones_of_a_busy_client() {
+    let server = start(crate::pool_calls::named("a").connection_guard(ConnectionLimit::new(1))).await;
+    let backoff = Backoff::default().base(Duration::from_millis(5));
+    let client = RpcClient::builder().server(place(&server)).busy_at(1).backoff(backoff);
+    let client = client.connect().await.unwrap();
+    for _ in 0..150 {
+        let nap = || crate::pool_calls::nap::call(&client, 2);
+        let naps = tokio::join!(nap(), nap(), nap());
+        assert!(naps.0.is_ok() && naps.1.is_ok() && naps.2.is_ok(), "{naps:?}");
+    }
+    assert_eq!(client.servers()[0].connections, 1);
+    let refused = server.handle().stats().refused;
+    assert!((1..40).contains(&refused), "it asked {refused} times");
 }

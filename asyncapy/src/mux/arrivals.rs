@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
 use super::credit::Grant;
@@ -179,6 +179,23 @@ impl State {
         }
     }
 
+    /// The other side ends the connection, and says why: `payload` is like that of an ERROR. It ran no stream above
+    /// `last`.
+    pub(crate) fn dismiss(&mut self, last: u32, encoding: Encoding, payload: &[u8], woken: &mut Vec<Waker>) {
+        let payload = Bytes::copy_from_slice(payload);
+        let refused = Outcome::Refused { encoding, payload: payload.clone() };
+        let failed = Outcome::Failed { encoding, payload };
+        for entry in self.entries.iter_mut().filter(|entry| entry.id != 0) {
+            let ours = (entry.id % 2 == 1) == (self.next_id % 2 == 1);
+            let outcome = if ours && entry.id > last { &refused } else { &failed };
+            entry.end(outcome.clone(), woken);
+        }
+        self.phase = Phase::Dismissed(refused);
+        self.call_senders(woken);
+        self.line.call(usize::MAX, woken);
+        woken.append(&mut self.news);
+    }
+
     /// The other side has said its HELLO.
     pub(crate) fn greet(&mut self, woken: &mut Vec<Waker>) {
         self.greeted = true;
@@ -202,7 +219,7 @@ impl State {
     /// Nothing passes any more: every stream ends, and says why.
     pub(crate) fn over(&mut self, code: &Code, why: &'static str, woken: &mut Vec<Waker>) {
         // The first reason is the true one.
-        if !matches!(self.phase, Phase::Over(..)) {
+        if !matches!(self.phase, Phase::Over(..) | Phase::Dismissed(_)) {
             self.phase = Phase::Over(code.clone(), why);
         }
         self.call_senders(woken);

@@ -22,6 +22,8 @@ pub(crate) enum Outcome {
     Local(Code, &'static str),
     /// It never began: the other side will not run it, so that it can be tried elsewhere.
     NotRun(Code, &'static str),
+    /// The same, as the other side has said in this payload, which is like that of an ERROR.
+    Refused { encoding: Encoding, payload: Bytes },
 }
 
 /// A stream, as both its handle and the connection's task see it.

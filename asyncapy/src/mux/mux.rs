@@ -97,6 +97,7 @@ impl Mux {
             Phase::Over(ref code, why) => {
                 return Poll::Ready(Err(Outcome::NotRun(code.clone(), why)));
             }
+            Phase::Dismissed(ref refused) => return Poll::Ready(Err(refused.clone())),
         }
         // Who comes last does not go first: what is free is for those who wait.
         let taken = state.ours + if ticket.is_some() { 0 } else { state.line.len() };
@@ -372,6 +373,7 @@ impl Mux {
                 return Poll::Ready(Err(Outcome::NotRun(Code::ShuttingDown, "the other side is going away")));
             }
             Phase::Over(ref code, why) => return Poll::Ready(Err(Outcome::NotRun(code.clone(), why))),
+            Phase::Dismissed(ref refused) => return Poll::Ready(Err(refused.clone())),
         }
         state.listen(context);
         Poll::Pending

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::credit::{CONSUMED, MOST_ITEMS, START_CONNECTION, START_ITEMS};
 use super::line::Line;
 use super::targets::Targets;
-use super::{Entry, Key, Side};
+use super::{Entry, Key, Outcome, Side};
 use crate::error::Code;
 use crate::wire::Framing;
 
@@ -79,6 +79,8 @@ pub(super) enum Phase {
     Draining,
     /// Nothing passes any more.
     Over(Code, &'static str),
+    /// The same, since the other side has said so: what becomes of every further stream.
+    Dismissed(Outcome),
 }
 
 /// Numbers of streams need little hashing: they are dense already.

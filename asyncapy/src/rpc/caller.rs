@@ -42,6 +42,10 @@ pub trait Caller: Send + Sync {
         choice: &mut Choice,
     ) -> Again;
 
+    /// A stream or a channel is open: what keeps its ticket until it has ended, where anything need be kept.
+    #[doc(hidden)]
+    fn keep(&self, request: &CallRequest<'_>, ticket: Self::Ticket) -> Option<Box<dyn Kept>>;
+
     /// What stands around its calls.
     #[doc(hidden)]
     fn middleware(&self) -> Option<&Layers> {
@@ -135,6 +139,15 @@ pub enum Again {
     Yes,
 }
 
+/// What a [`Caller`] keeps of a stream or a channel that is open. Dropped before the end, it was given up.
+pub trait Kept: Send {
+    /// The first item has come.
+    fn answered(&mut self);
+
+    /// It has ended, well or with a failure; nothing follows.
+    fn ended(&mut self, failure: Option<&Status>);
+}
+
 /// One connection has no choice.
 impl Caller for Peer {
     type Ticket = ();
@@ -150,5 +163,9 @@ impl Caller for Peer {
 
     fn ended(&self, _: &CallRequest<'_>, (): (), _: Option<&Status>, _: &mut Choice) -> Again {
         Again::No
+    }
+
+    fn keep(&self, _: &CallRequest<'_>, (): ()) -> Option<Box<dyn Kept>> {
+        None
     }
 }

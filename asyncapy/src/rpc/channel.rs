@@ -13,9 +13,9 @@ use serde::de::DeserializeOwned;
 
 use super::Status;
 use super::answer::write_item;
-use super::call::Keep;
 use super::context::call_of;
 use super::decode::{decode, decode_item};
+use super::watch::Watch;
 use crate::error::{Code, Rejection};
 use crate::handler::{Extract, Request};
 use crate::mux::{Handle, Intake, Outcome};
@@ -69,10 +69,38 @@ pub struct Sender<T> {
     items: PhantomData<fn(T)>,
 }
 
-/// A stream's handle, and what goes back with it.
+/// A stream's handle, and who is told how it goes.
 struct Held {
     handle: Handle,
-    _ticket: Option<Box<dyn Keep>>,
+    watch: Option<Box<Watch>>,
+}
+
+impl Held {
+    /// How the stream has ended, if it has.
+    fn outcome(&self) -> Option<(Outcome, Vec<u8>)> {
+        let outcome = self.handle.outcome();
+        if let (Some(watch), Some((outcome, _))) = (&self.watch, &outcome) {
+            watch.end(outcome);
+        }
+        outcome
+    }
+
+    /// An item has come, with a payload of so many bytes.
+    #[inline]
+    fn note(&self, bytes: usize) {
+        if let Some(watch) = &self.watch {
+            watch.item(bytes);
+        }
+    }
+}
+
+/// Whoever let go of a stream that had ended need not have looked.
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.watch.as_ref().is_some_and(|watch| watch.is_open()) {
+            self.outcome();
+        }
+    }
 }
 
 impl std::ops::Deref for Held {
@@ -84,8 +112,8 @@ impl std::ops::Deref for Held {
 }
 
 impl<In, Out> Channel<In, Out> {
-    pub(super) fn new(handle: Handle, encoding: Encoding, ticket: Option<Box<dyn Keep>>) -> Self {
-        let receiver = Receiver::new(handle, ticket);
+    pub(super) fn new(handle: Handle, encoding: Encoding, watch: Option<Box<Watch>>) -> Self {
+        let receiver = Receiver::new(handle, watch);
         let handle = receiver.handle.clone();
         Self { receiver, sender: Sender { handle, encoding, items: PhantomData } }
     }
@@ -131,9 +159,9 @@ impl<In, Out: Serialize + 'static> Channel<In, Out> {
 }
 
 impl<T> Receiver<T> {
-    fn new(handle: Handle, ticket: Option<Box<dyn Keep>>) -> Self {
+    fn new(handle: Handle, watch: Option<Box<Watch>>) -> Self {
         let intake = Intake::new(&handle);
-        Self { intake, handle: Arc::new(Held { handle, _ticket: ticket }), items: PhantomData }
+        Self { intake, handle: Arc::new(Held { handle, watch }), items: PhantomData }
     }
 
     /// Waits for the function's result; at the caller alone.
@@ -170,7 +198,10 @@ impl<T: DeserializeOwned + 'static> Receiver<T> {
 
     fn poll_recv(&mut self, context: &Context<'_>) -> Poll<Result<Option<T>, Status>> {
         match ready!(self.intake.poll_next(context)) {
-            Some(item) => Poll::Ready(decode_item(item).map(Some)),
+            Some(item) => {
+                self.handle.note(item.payload.len());
+                Poll::Ready(decode_item(item).map(Some))
+            }
             None => Poll::Ready(self.end().map_or(Ok(None), Err)),
         }
     }
@@ -219,8 +250,8 @@ impl<T> Drop for Sender<T> {
 pub struct Items<T>(Option<Receiver<T>>);
 
 impl<T> Items<T> {
-    pub(super) fn new(handle: Handle, ticket: Option<Box<dyn Keep>>) -> Self {
-        Self(Some(Receiver::new(handle, ticket)))
+    pub(super) fn new(handle: Handle, watch: Option<Box<Watch>>) -> Self {
+        Self(Some(Receiver::new(handle, watch)))
     }
 }
 

@@ -60,11 +60,12 @@ impl Connection {
                     break Ok(());
                 }
                 Err(error) => {
-                    debug!(part = "Client handler", %error, "What came is no frame");
-                    break Err(Violation::new(error.code(), "what came is no frame of this protocol"));
+                    self.unheard &= at == 0;
+                    break self.no_frame(rest, &error);
                 }
             }
         };
+        self.unheard &= at == 0;
         input.advance(at);
         let begun = !input.is_empty() && !self.held;
         if !begun || at > 0 {
@@ -302,12 +303,8 @@ impl Connection {
             .map_err(|error| Violation::new(error.code(), "the GOAWAY cannot be read"))?;
         if let Some(code) = &goaway.error {
             debug!(part = "Client handler", code = ?code, message = ?goaway.message, "The other side objects");
-            let why = "the other side has ended the connection";
-            self.mux.with(|state, woken| {
-                // Who was not run is told so, and why.
-                state.drain(goaway.last, code, why, woken);
-                state.over(code, why, woken);
-            });
+            let encoding = encoding.unwrap_or(Encoding::Json);
+            self.mux.with(|state, woken| state.dismiss(goaway.last, encoding, payload, woken));
             self.dismissed = true;
             return Ok(());
         }

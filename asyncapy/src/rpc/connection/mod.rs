@@ -3,13 +3,14 @@
 //! [`Connection::poll`] is the whole of it: poll the calls that were woken, write what has gathered, read what has come,
 //! then wait for whichever happens first. [`frames`] holds what each frame means, [`calls`] the way of one call,
 //! [`running`] the calls that wait, [`pulse`] the deadlines of the connection itself, [`greeting`] what is agreed on at
-//! first, [`payloads`] what is done to payloads.
+//! first, [`refusal`] what comes instead of an agreement, [`payloads`] what is done to payloads.
 
 mod calls;
 mod frames;
 mod greeting;
 mod payloads;
 mod pulse;
+mod refusal;
 mod running;
 mod scratch;
 #[cfg(test)]
@@ -88,6 +89,8 @@ pub(crate) struct Connection {
     /// Our part of the agreement on how to seal, until the other side's is there.
     #[cfg(feature = "sealed")]
     begun: Option<Box<Begun>>,
+    /// Whether the other side, if we have connected to it, has had no frame yet: it may refuse the connection.
+    unheard: bool,
     /// Whether the other side has said its own.
     greeted: bool,
     /// Whether the other side may call: where credentials are asked for, they come first.
@@ -223,6 +226,7 @@ impl Connection {
             hello: parts.hello,
             #[cfg(feature = "sealed")]
             begun: None,
+            unheard: parts.side == Side::Connecting,
             greeted: false,
             admitted,
             leaving: false,

@@ -32,6 +32,7 @@ mod hooks;
 mod layers;
 mod lifecycle;
 mod listeners;
+mod load_shedding;
 mod logging;
 mod malformed;
 mod metrics;

@@ -360,7 +360,7 @@ async fn the_ready_ones_refuse_at_once() {
         )
         .build()
         .unwrap()
-        .start()
+        .start_in_memory()
         .await
         .unwrap();
     let peer = running.handle().peer().unwrap();

@@ -42,8 +42,8 @@ impl LoadShed {
     }
 
     /// Sheds, too, while answers take longer than this on average. One in such a time is let through all the same: when
-    /// it is answered faster, the others are, too. It is for functions that answer at once: a stream that we serve is
-    /// answered when it ends.
+    /// it is answered faster, the others are let through again. What its caller gives up counts only if that took longer
+    /// than the others. It is for functions that answer at once: a stream that we serve is answered when it ends.
     #[must_use]
     pub fn latency(self, limit: Duration) -> Self {
         Self { latency: Some(limit), ..self }
@@ -61,16 +61,15 @@ impl LoadShed {
         if load.in_flight >= self.in_flight {
             return None;
         }
-        if let Some(limit) = self.latency
-            && load.latency > limit
-        {
-            if load.probed.is_some_and(|probed| now - probed < limit) {
+        let probes = self.latency.is_some_and(|limit| load.latency > limit);
+        if probes {
+            if load.probed.is_some_and(|probed| Some(now - probed) < self.latency) {
                 return None;
             }
             load.probed = Some(now);
         }
         load.in_flight += 1;
-        Some(InFlight { shed: self, begun: now })
+        Some(InFlight { shed: self, begun: now, probes, answered: false })
     }
 }
 
@@ -78,6 +77,9 @@ impl LoadShed {
 struct InFlight<'a> {
     shed: &'a LoadShed,
     begun: Instant,
+    /// Whether it was let through to see how long it takes.
+    probes: bool,
+    answered: bool,
 }
 
 impl Drop for InFlight<'_> {
@@ -85,14 +87,22 @@ impl Drop for InFlight<'_> {
         let took = self.begun.elapsed();
         let mut load = self.shed.lock();
         load.in_flight -= 1;
-        load.latency = load.latency * 7 / 8 + took / 8;
+        if self.answered || took > load.latency {
+            // What is old says nothing beside what was asked for just now.
+            let old = if self.probes { took } else { load.latency };
+            load.latency = old * 7 / 8 + took / 8;
+        }
     }
 }
 
 impl<Q: Passing> Middleware<Q> for LoadShed {
     async fn handle(&self, request: Q, next: Next<Q>) -> Outcome<Q> {
         match self.enter() {
-            Some(_in_flight) => next.run(request).await,
+            Some(mut in_flight) => {
+                let outcome = next.run(request).await;
+                in_flight.answered = true;
+                outcome
+            }
             None => Err(Rejection::new(Code::Overloaded).message("too much to do").into()),
         }
     }
@@ -105,18 +115,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn slow_answers_shut_the_door_until_one_is_fast() {
         let shed = LoadShed::new(2).latency(Duration::from_millis(10));
-        let two = (shed.enter().unwrap(), shed.enter().unwrap());
+        let mut two = (shed.enter().unwrap(), shed.enter().unwrap());
         assert!(shed.enter().is_none(), "two are under way");
         tokio::time::advance(Duration::from_millis(100)).await;
+        two.0.answered = true;
+        two.1.answered = true;
         drop(two);
         // 100 / 8 and then some: above 10 ms.
         let probe = shed.enter().unwrap();
         assert!(shed.enter().is_none(), "one was let through to see");
         drop(probe);
-        for _ in 0..10 {
-            tokio::time::advance(Duration::from_millis(10)).await;
-            drop(shed.enter().unwrap());
-        }
-        assert!(shed.enter().is_some() && shed.enter().is_some());
+        assert!(shed.enter().is_none(), "given up at once, it says nothing");
+        tokio::time::advance(Duration::from_millis(10)).await;
+        let mut probe = shed.enter().unwrap();
+        tokio::time::advance(Duration::from_millis(1)).await;
+        probe.answered = true;
+        drop(probe);
+        assert!(shed.enter().is_some() && shed.enter().is_some(), "fast again");
     }
 }

@@ -77,6 +77,7 @@ async fn calls_are_counted_on_both_sides() {
         is(&format!(r#"{side}_call_duration_seconds_count{{name="math.half"}}"#), 4.0);
         is(&format!(r#"{side}_calls_in_flight{{name="math.half"}}"#), 0.0);
     }
+    well_formed(&metrics.render());
     is(r#"server_calls_total{name="other",code="ERR_FUNCTION_UNKNOWN"}"#, 1.0);
     is(r#"server_calls_total{name="hidden",code="ERR_FUNCTION_PRIVATE"}"#, 1.0);
     is(r#"server_call_sent_bytes_total{name="math.half"}"#, 2.0);
@@ -105,6 +106,65 @@ async fn calls_are_counted_on_both_sides() {
     is(r#"server_packets_total{name="echo",code="OK"}"#, 1.0);
     is(r#"server_packet_received_bytes_total{name="echo"}"#, 7.0);
     is(r#"server_packet_sent_bytes_total{name="echo"}"#, 7.0);
+}
+
+/// What a hostile server says, and what a careless program asks for, stays within its line and its quotation marks.
+#[tokio::test]
+async fn what_others_say_forges_no_line() {
+    #[rpc]
+    async fn hostile() -> Result<(), Code> {
+        Err(Code::custom("ERR\"} 1\nforged_total{a=\"\\"))
+    }
+
+    let metrics = Metrics::new();
+    let running = Server::builder().register(hostile).build().unwrap().start_in_memory().await.unwrap();
+    let peer = running.handle().peer().unwrap().with(metrics.clone());
+    hostile::call(&peer).await.unwrap_err();
+    peer.call::<()>("a\"b\\c\nforged_total{} 1", ()).await.unwrap_err();
+    let text = metrics.render();
+    assert!(text.contains(r#"{name="hostile",code="ERR\"} 1\nforged_total{a=\"\\"} 1"#), "{text}");
+    assert!(text.contains(r#"{name="a\"b\\c\nforged_total{} 1",code="ERR_FUNCTION_UNKNOWN"} 1"#), "{text}");
+    assert!(!text.lines().any(|line| line.starts_with("forged")), "{text}");
+    well_formed(&text);
+}
+
+/// OpenMetrics as its grammar has it, as far as these metrics use it.
+fn well_formed(text: &str) {
+    let label = r#"[a-zA-Z_][a-zA-Z0-9_]*="([^"\\\n]|\\[\\"n])*""#;
+    let sample =
+        regex::Regex::new(&format!(r"^(?<name>[a-z_]+)(\{{({label}(,{label})*)?\}})? [-+.0-9a-zA-Z]+$"))
+            .unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let (last, lines) = lines.split_last().unwrap();
+    assert_eq!(*last, "# EOF");
+    // A family is told of before its samples, and once.
+    let (mut family, mut known) = (("", ""), Vec::new());
+    for line in lines {
+        let words: Vec<_> = line.splitn(4, ' ').collect();
+        match words[..] {
+            ["#", "HELP", name, help] => {
+                assert!(!known.contains(&name) && !help.is_empty(), "{line}");
+                known.push(name);
+            }
+            ["#", "TYPE", name, kind] => {
+                assert_eq!(known.last(), Some(&name), "{line}");
+                family = (name, kind);
+            }
+            ["#", "UNIT", name, unit] => assert!(name == family.0 && name.ends_with(unit), "{line}"),
+            _ => {
+                let found = sample.captures(line).unwrap_or_else(|| panic!("{line}"));
+                let suffix = found["name"].strip_prefix(family.0).unwrap_or_else(|| panic!("{line}"));
+                let allowed: &[&str] = match family.1 {
+                    "counter" => &["_total"],
+                    "gauge" => &[""],
+                    "histogram" => &["_bucket", "_count", "_sum"],
+                    other => panic!("{other}"),
+                };
+                assert!(allowed.contains(&suffix), "{line}");
+            }
+        }
+    }
+    assert!(!known.is_empty(), "{text}");
 }
 
 async fn fetch(address: std::net::SocketAddr, request: &str) -> String {

@@ -18,6 +18,9 @@ const NAMES: usize = 1_024;
 /// Codes of one name that are told apart.
 const CODES: usize = 64;
 
+/// The longest code that is told apart, in bytes: those of calls that we make are the other side's to choose.
+const LENGTH: usize = 128;
+
 /// What stands for all others.
 const OTHER: &str = "other";
 
@@ -137,7 +140,8 @@ impl Side {
         known.unwrap_or_else(|| {
             let mut bad = series.bad.write().unwrap_or_else(PoisonError::into_inner);
             let other = Code::custom(OTHER);
-            let code = if bad.len() < CODES - 1 || bad.contains_key(code) { code } else { &other };
+            let has_room = bad.len() < CODES - 1 && code.as_str().len() <= LENGTH;
+            let code = if has_room || bad.contains_key(code) { code } else { &other };
             let labels = NameAndCode { name: series.name.clone(), code: code.as_str().to_owned() };
             bad.entry(code.clone()).or_insert_with(|| self.ended.get_or_create(&labels).clone()).clone()
         })
@@ -218,5 +222,7 @@ mod tests {
         let series = side.series("name0");
         assert_eq!(series.bad.read().unwrap().len(), CODES);
         assert_eq!(side.failed(&series, &Code::custom("ERR_NEW")).get() as usize, CODES + 1);
+        side.refused(Some("name1"), &Code::from(&*"X".repeat(LENGTH + 1)));
+        assert!(side.series("name1").bad.read().unwrap().contains_key(&Code::custom(OTHER)));
     }
 }

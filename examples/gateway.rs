@@ -56,7 +56,7 @@ async fn main() -> Result<()> {
     }
 
     let listening = gateway.bind("127.0.0.1:0").await?;
-    let address = listening.local_addr().to_string();
+    let address = listening.local_addr().expect("an address").to_string();
     let serving = tokio::spawn(listening.serve());
 
     let answer = post(&address, "/math/sum", "application/json", r#"{"a": 20, "b": 22}"#).await?;

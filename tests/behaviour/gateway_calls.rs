@@ -87,7 +87,7 @@ pub(crate) fn server() -> Builder {
 pub(crate) async fn gateway(builder: Builder, set: impl FnOnce(Gateway) -> Gateway) -> (Running, SocketAddr) {
     let running = builder.build().unwrap().start_in_memory().await.unwrap();
     let listening = set(Gateway::new(&running.handle())).bind("127.0.0.1:0").await.unwrap();
-    let address = listening.local_addr();
+    let address = listening.local_addr().unwrap();
     tokio::spawn(async move { listening.serve().await.unwrap() });
     (running, address)
 }
@@ -219,7 +219,7 @@ async fn it_is_a_router_like_any_other() {
 async fn the_server_takes_its_gateway_along() {
     let running = server().build().unwrap().start_in_memory().await.unwrap();
     let listening = Gateway::new(&running.handle()).bind("127.0.0.1:0").await.unwrap();
-    let address = listening.local_addr();
+    let address = listening.local_addr().unwrap();
     let served = tokio::spawn(listening.serve());
     let mut idle = Http::connect(address).await;
     assert_eq!(idle.call("/gate/add", "[1, 2]").await.text(), "3");

@@ -7,6 +7,7 @@ use asyncapy::Server;
 use asyncapy::prelude::*;
 use asyncapy::security::{Authority, Pem, TlsClient, TlsServer, Validity};
 use asyncapy_tests::{ChildServer, JSON, Raw, echo, eventually, frame, in_time, settled_tasks, start};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
@@ -125,6 +126,50 @@ async fn a_client_that_does_not_read_its_last_replies_does_not_hold_the_server()
     eventually("the server has all packets", || handle.stats().packets == 6).await;
     let report = in_time("the shutdown", server.shutdown()).await.unwrap();
     assert_eq!((report.drained, report.cut), (0, 1));
+}
+
+/// Those that are past their session when the deadline passes: nothing is in hand any more, but the client does not close,
+/// or does not read.
+#[tokio::test(start_paused = true)]
+async fn a_farewell_is_no_longer_than_the_shutdown() {
+    let deadline = Duration::from_millis(100);
+    let builder = echo().session_limit(3).limits(|limits| limits.shutdown_deadline = deadline);
+    let server = builder.build().unwrap().start_in_memory().await.unwrap();
+    let handle = server.handle();
+    let mut stays = Raw::over(handle.connect().unwrap());
+    stays.ask(r#"{"a": 1}"#).await;
+    let mut streams = handle.connect().unwrap();
+    // A PING of protocol V3, and its answer.
+    streams.write_all(b"\0\0\0\x10\x17\0\x07\0\0\0\0\x0012345678").await.unwrap();
+    let mut answer = [0; 20];
+    in_time("the answer", streams.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(answer, *b"\0\0\0\x10\x17\0\x07\x80\0\0\0\x0012345678");
+    let mut deaf = Raw::over(handle.connect().unwrap());
+    // The reply to it does not fit into what lies between.
+    deaf.write(&frame(JSON, format!(r#"{{"a": "{}"}}"#, "x".repeat(200_000)).as_bytes())).await;
+    eventually("the server has it", || handle.stats().packets == 2).await;
+    let mut refused = Raw::over(handle.connect().unwrap());
+    refused.expect_error(JSON, "ERR_SESSION_LIMIT_REACHED").await;
+    let report = server.shutdown().await.unwrap();
+    assert_eq!((report.drained, report.cut), (0, 4));
+    assert!(report.took < deadline + Duration::from_millis(10), "{report:?}");
+    assert_eq!(handle.stats().connections, 0);
+    drop((stays, streams, deaf, refused));
+}
+
+#[tokio::test]
+async fn a_handshake_is_no_longer_than_the_shutdown() {
+    let authority = Authority::create("tests", Validity::AUTHORITY).unwrap();
+    let own = authority.issue_server(&["localhost"], Validity::SERVER).unwrap();
+    let tls = TlsServer::builder(Pem::text(own.certificate()), Pem::text(own.key())).build().unwrap();
+    let builder = echo().limits(|limits| limits.shutdown_deadline = Duration::from_millis(50));
+    let server = builder.tls(tls).listen("tls://127.0.0.1:0").build().unwrap().start().await.unwrap();
+    let handle = server.handle();
+    let silent = TcpStream::connect(server.local_addr().unwrap()).await.unwrap();
+    eventually("it is accepted", || handle.stats().connections == 1).await;
+    let report = in_time("the shutdown", server.shutdown()).await.unwrap();
+    assert_eq!((report.drained, report.cut, handle.stats().connections), (0, 1, 0));
+    drop(silent);
 }
 
 #[tokio::test]

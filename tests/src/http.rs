@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use bytes::{Buf, BytesMut};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::wait::in_time;
@@ -10,9 +10,20 @@ use crate::wait::in_time;
 /// A client that speaks HTTP/1.1 by itself, one request after the other on one connection.
 #[derive(Debug)]
 pub struct Http {
-    pub(crate) stream: TcpStream,
+    stream: Box<dyn Transport>,
     pub(crate) input: BytesMut,
     host: String,
+}
+
+/// What carries bytes both ways.
+trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for S {}
+
+impl std::fmt::Debug for dyn Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Transport")
+    }
 }
 
 /// A response; the body is read apart where it is one that goes on.
@@ -32,7 +43,12 @@ impl Http {
     /// If that fails.
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = in_time("connect", TcpStream::connect(address)).await.expect("connect");
-        Self { stream, input: BytesMut::new(), host: address.to_string() }
+        Self::over(stream, &address.to_string())
+    }
+
+    /// Over a stream that is connected to this host.
+    pub fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, host: &str) -> Self {
+        Self { stream: Box::new(stream), input: BytesMut::new(), host: host.to_owned() }
     }
 
     /// Writes bytes as they are.
@@ -52,7 +68,7 @@ impl Http {
     /// Sends a request with these further headers, each with its line break, and waits for nothing.
     pub async fn send(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) {
         let mut request = format!("{method} {path} HTTP/1.1\r\n");
-        if !headers.to_ascii_lowercase().contains("host:") {
+        if !headers.lines().any(|header| header.to_ascii_lowercase().starts_with("host:")) {
             request.push_str(&format!("host: {}\r\n", self.host));
         }
         if method == "POST" && !headers.contains("content-length") {
@@ -142,6 +158,11 @@ impl Http {
     /// Reads what comes and looks at none of it; false at the end.
     pub async fn fill_or_end(&mut self) -> bool {
         self.fill().await
+    }
+
+    /// Whether there is something that was read and not yet looked at.
+    pub fn has_more(&self) -> bool {
+        !self.input.is_empty()
     }
 
     /// Nothing more may come but the end.

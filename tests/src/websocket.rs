@@ -26,7 +26,14 @@ impl WebSocket {
     /// # Errors
     /// The response, if it is not 101.
     pub async fn open(address: SocketAddr, path: &str, headers: &str) -> Result<Self, Response> {
-        let mut http = Http::connect(address).await;
+        Self::over(Http::connect(address).await, path, headers).await
+    }
+
+    /// The same on a connection that is there.
+    ///
+    /// # Errors
+    /// The response, if it is not 101.
+    pub async fn over(mut http: Http, path: &str, headers: &str) -> Result<Self, Response> {
         let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
         http.send("GET", path, &format!("{upgrade}{headers}"), b"").await;
@@ -63,6 +70,11 @@ impl WebSocket {
         frame.extend_from_slice(&MASK);
         frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
         self.0.write(&frame).await;
+    }
+
+    /// Sends bytes as they are; whether the server still takes them does not matter.
+    pub async fn write_anyway(&mut self, bytes: &[u8]) {
+        self.0.write_anyway(bytes).await;
     }
 
     /// Sends text.

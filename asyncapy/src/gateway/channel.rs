@@ -10,12 +10,14 @@ use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use tokio::time::Instant;
 
 use super::asked::Asked;
 use super::gateway::Inner;
 use super::items::base64;
 use super::refused::{Refused, text};
 use crate::error::Code;
+use crate::mux::Budget;
 use crate::rpc::Status;
 use crate::rpc::relay::{Item, Relay, RelayedCall};
 use crate::server::visit::Visitor;
@@ -26,6 +28,8 @@ const PARTING: Duration = Duration::from_secs(5);
 const CLOSING: Duration = Duration::from_secs(1);
 /// After so many unanswered pings the other side is taken for dead, as on any other connection.
 const MISSES: u32 = 2;
+/// How many pings and pongs there may be at once, and each second, as on any other connection (protocol V3, "Limits").
+pub(super) const SIGNS: u32 = 200;
 /// The longest reason that a close can give, in bytes (RFC 6455, 5.5).
 const REASON: usize = 123;
 
@@ -52,7 +56,11 @@ pub(super) async fn open(
     drop(peer);
     let gateway = gateway.clone();
     Ok(upgrade.on_upgrade(move |socket| async move {
-        carry(&gateway, socket, relay).await;
+        tokio::select! {
+            biased;
+            () = gateway.handle.until_cut() => {}
+            () = carry(&gateway, socket, relay) => {}
+        }
         drop(visitor);
     }))
 }
@@ -140,6 +148,7 @@ async fn carry(gateway: &Inner, socket: WebSocket, relay: Relay) {
 /// What comes goes to the function.
 async fn inward(relay: &Relay, stream: &mut SplitStream<WebSocket>, missed: &AtomicU32) -> Left {
     let mut ended = false;
+    let mut signs = Budget::new(SIGNS, Instant::now());
     loop {
         let Some(Ok(message)) = stream.next().await else { return Left::Gone };
         missed.store(0, Ordering::Relaxed);
@@ -158,7 +167,10 @@ async fn inward(relay: &Relay, stream: &mut SplitStream<WebSocket>, missed: &Ato
             }
             Message::Text(text) => relay.send(text.as_bytes(), false).await,
             Message::Binary(bytes) => relay.send(bytes, true).await,
-            Message::Ping(_) | Message::Pong(_) => continue,
+            Message::Ping(_) | Message::Pong(_) if signs.spend() => continue,
+            Message::Ping(_) | Message::Pong(_) => {
+                return Left::Failed(Status::new(Code::TooManyFrames).message("too many pings"));
+            }
             Message::Close(frame) => {
                 let normal = frame.as_ref().is_none_or(|frame| matches!(frame.code, 1000 | 1005));
                 relay.finish();

@@ -13,6 +13,8 @@ use super::refused::Refused;
 use super::{call, channel, page, tunnel, who};
 use crate::error::Code;
 use crate::rpc::{Shape, Status};
+use crate::server::Endpoint;
+use crate::server::visit::Visitor;
 
 /// Where the protocol itself is spoken, V2 and V3: a WebSocket whose binary messages are its bytes.
 pub const PROTOCOL: &str = "/asyncaproto";
@@ -26,7 +28,9 @@ pub(super) fn router(gateway: Arc<Inner>) -> Router {
 /// Answers a request.
 pub(super) async fn enter(gateway: Arc<Inner>, request: Request) -> Response {
     let settings = &gateway.settings;
-    let mut response = match Asker::of(request.headers(), &settings.origins) {
+    let own = request.extensions().get::<Visitor>().and_then(Visitor::endpoint);
+    let secure = own.is_some_and(|endpoint| matches!(**endpoint, Endpoint::Tls(_)));
+    let mut response = match Asker::of(request.headers(), &settings.origins, secure) {
         Err(refused) => refused.into_response(settings),
         Ok(asker) => {
             let answered = answer(&gateway, request, &asker).await;

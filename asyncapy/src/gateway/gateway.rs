@@ -15,8 +15,10 @@ use crate::mux::Io;
 use crate::rpc::dial::Dial;
 use crate::rpc::relay::RelayedCall;
 use crate::rpc::{Peer, Status};
-use crate::server::Handle;
+#[cfg(feature = "tls")]
+use crate::security::TlsServer;
 use crate::server::visit::Visitor;
+use crate::server::{Endpoint, Handle};
 use crate::wire::Encoding;
 use crate::wire::v3::Hello;
 
@@ -40,8 +42,8 @@ use crate::wire::v3::Hello;
 /// # async fn main() -> asyncapy::Result<()> {
 /// let server = Server::builder().register(sum).build()?.start_in_memory().await?;
 /// let listening = Gateway::new(&server.handle()).page(true).bind("127.0.0.1:0").await?;
-/// // curl -d '{"a": 1, "b": 2}' -H 'content-type: application/json' http://ADDRESS/math/sum
-/// println!("http://{}/", listening.local_addr());
+/// // curl -d '{"a": 1, "b": 2}' -H 'content-type: application/json' http://127.0.0.1:PORT/math/sum
+/// println!("{}", listening.url()); // http://127.0.0.1:PORT/
 /// let (served, _) = tokio::join!(listening.serve(), server.shutdown());
 /// # served
 /// # }
@@ -97,20 +99,49 @@ impl Gateway {
         Ok(self)
     }
 
-    /// Takes the word of proxies in this network, such as `10.0.0.0/8` or `127.0.0.1`, on whom they speak for: the header
-    /// `X-Forwarded-For`. May be called more than once; by default a client's address is that of its connection.
+    /// Takes the word of proxies in this network, such as `10.0.0.0/8` or `127.0.0.1`, or of whoever comes by a UNIX
+    /// socket, `unix`, on whom they speak for: the header `X-Forwarded-For`. May be called more than once; by default a
+    /// client's address is that of its connection.
     ///
     /// # Errors
-    /// [`Error::Config`] if it is neither a network nor an address.
+    /// [`Error::Config`] if it is neither a network nor an address nor `unix`.
     pub fn trusted_proxy(mut self, network: &str) -> Result<Self> {
         let address = || network.parse::<std::net::IpAddr>().map(IpNet::from);
         match network.parse().or_else(|_| address()) {
-            Ok(network) => self.settings.proxies.push(network),
+            Ok(network) => self.settings.proxies.networks.push(network),
+            Err(_) if network == "unix" => self.settings.proxies.unix = true,
             Err(_) => {
-                return Err(Error::Config(format!("{network:?} is neither an address nor a network")));
+                let message = format!("{network:?} is neither an address nor a network nor `unix`");
+                return Err(Error::Config(message));
             }
         }
         Ok(self)
+    }
+
+    /// The certificate that it shows: with it, [`bind`](Self::bind) and [`serve`](Self::serve) speak HTTPS. Clients that
+    /// show certificates of their own are known by them, as on the server's `tls://` listeners.
+    ///
+    /// ```no_run
+    /// use asyncapy::gateway::Gateway;
+    /// use asyncapy::security::TlsServer;
+    ///
+    /// # async fn run(server: asyncapy::server::Running) -> asyncapy::Result<()> {
+    /// let tls = TlsServer::from_files("server.pem", "server.key", None::<&str>)?;
+    /// Gateway::new(&server.handle()).tls(tls).serve("0.0.0.0:8443").await
+    /// # }
+    /// ```
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn tls(mut self, tls: TlsServer) -> Self {
+        self.settings.tls = Some(tls);
+        self
+    }
+
+    /// The permissions of the file of a UNIX socket, such as `0o660`; `0o600` by default: the server's own user alone may
+    /// connect.
+    pub fn unix_mode(mut self, mode: u32) -> Self {
+        self.settings.unix_mode = mode;
+        self
     }
 
     /// The HTTP status of a code, where it is not to be that of the table in the [guide](crate::guide::gateway): mostly for
@@ -136,20 +167,26 @@ impl Gateway {
         door::router(self.into_inner())
     }
 
-    /// Binds the gateway to an address, such as `127.0.0.1:8080`; port 0 lets the system pick one.
+    /// Binds the gateway to a place, written as those of the server are: `127.0.0.1:8080`, where port 0 lets the system
+    /// pick one, or `unix:///run/api.sock`. With a certificate it is HTTPS, unless the place is `tcp://127.0.0.1:8080`.
     ///
     /// # Errors
-    /// [`Error::Io`] if the address cannot be bound.
-    pub async fn bind(self, address: &str) -> Result<Listening> {
-        Listening::bind(self.into_inner(), address).await
+    /// [`Error::Config`] if it is no place, or `tls://..` without a certificate; [`Error::Io`] if it cannot be bound.
+    pub async fn bind(self, place: &str) -> Result<Listening> {
+        let mut endpoint: Endpoint = place.parse()?;
+        #[cfg(feature = "tls")]
+        if let (Endpoint::Tcp(host), Some(_), false) = (&endpoint, &self.settings.tls, place.contains("//")) {
+            endpoint = Endpoint::Tls(host.clone());
+        }
+        Listening::bind(self.into_inner(), &endpoint).await
     }
 
-    /// Serves the gateway at an address until its server stops.
+    /// Serves the gateway at a place, as [`bind`](Self::bind) takes them, until its server stops.
     ///
     /// # Errors
-    /// [`Error::Io`] if the address cannot be bound.
-    pub async fn serve(self, address: &str) -> Result<()> {
-        self.bind(address).await?.serve().await
+    /// Those of [`bind`](Self::bind).
+    pub async fn serve(self, place: &str) -> Result<()> {
+        self.bind(place).await?.serve().await
     }
 
     fn into_inner(self) -> Arc<Inner> {

@@ -27,12 +27,10 @@ impl Origin {
     fn read(text: &str) -> Option<Self> {
         let lower = text.to_ascii_lowercase();
         let (scheme, authority) = lower.split_once("://")?;
-        let default = match scheme {
-            "http" => ":80",
-            "https" => ":443",
-            _ => return None,
-        };
-        let authority = authority.strip_suffix(default).unwrap_or(authority);
+        if !matches!(scheme, "http" | "https") {
+            return None;
+        }
+        let authority = authority.strip_suffix(default_port(scheme)).unwrap_or(authority);
         let sound = !authority.is_empty()
             && authority.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
         sound.then(|| Self { scheme: scheme.to_owned(), authority: authority.to_owned() })
@@ -40,11 +38,18 @@ impl Origin {
 
     /// Whether it is this very host, as far as the host cannot be mistaken: an address, or the machine itself. A name may
     /// point to anybody's address, so that a page of a foreign site would pass for ours (DNS rebinding).
-    fn is_host(&self, host: &str) -> bool {
+    fn is_host(&self, host: &str, secure: bool) -> bool {
         let host = host.to_ascii_lowercase();
-        let host = [":80", ":443"].iter().find_map(|port| host.strip_suffix(port)).unwrap_or(&host);
-        self.authority == host && names_address(&self.authority)
+        let host = host.strip_suffix(default_port(&self.scheme)).unwrap_or(&host);
+        // Without TLS of our own, a proxy may have ended it.
+        let same_scheme = self.scheme == "https" || !secure;
+        same_scheme && self.authority == host && names_address(&self.authority)
     }
+}
+
+/// The port that goes without saying, as it would be said.
+fn default_port(scheme: &str) -> &'static str {
+    if scheme == "https" { ":443" } else { ":80" }
 }
 
 /// Whether an authority has an address for a host, or the one name that always means the machine itself.
@@ -66,8 +71,16 @@ pub(super) enum Asker {
 }
 
 impl Asker {
-    /// Judges a request. Browsers say where the page comes from that asks; what is no browser need not.
-    pub(super) fn of(headers: &HeaderMap, origins: &[Origin]) -> Result<Self, Refused> {
+    /// Judges a request, which came over TLS or not. Browsers say where the page comes from that asks; what is no browser
+    /// need not.
+    ///
+    /// `Host` and `Origin` stand once: where one stands twice, some other may have read the other.
+    pub(super) fn of(headers: &HeaderMap, origins: &[Origin], secure: bool) -> Result<Self, Refused> {
+        for name in [header::HOST, header::ORIGIN] {
+            if headers.get_all(&name).iter().nth(1).is_some() {
+                return Err(Refused::header(name.as_str(), "it stands more than once"));
+            }
+        }
         let Some(value) = headers.get(header::ORIGIN) else { return Ok(Asker::Own) };
         let origin = value.to_str().ok().and_then(Origin::read);
         if origin.as_ref().is_some_and(|origin| origins.contains(origin)) {
@@ -75,7 +88,7 @@ impl Asker {
         }
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         match (origin, host) {
-            (Some(origin), Some(host)) if origin.is_host(host) => Ok(Asker::Own),
+            (Some(origin), Some(host)) if origin.is_host(host, secure) => Ok(Asker::Own),
             _ => Err(Refused::new(
                 StatusCode::FORBIDDEN,
                 Code::Unauthorized,
@@ -111,11 +124,15 @@ mod tests {
     use super::*;
 
     fn judge(origin: &'static str, host: &'static str) -> Option<bool> {
+        judge_over(false, origin, host)
+    }
+
+    fn judge_over(secure: bool, origin: &'static str, host: &'static str) -> Option<bool> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
         headers.insert(header::HOST, HeaderValue::from_static(host));
         let listed = [Origin::parse("https://App.example.com:443").unwrap()];
-        match Asker::of(&headers, &listed) {
+        match Asker::of(&headers, &listed, secure) {
             Ok(Asker::Own) => Some(true),
             Ok(Asker::Allowed(_)) => Some(false),
             Err(_) => None,
@@ -136,8 +153,29 @@ mod tests {
         assert_eq!(judge("http://127.0.0.1:8081", "127.0.0.1:8080"), None);
         assert_eq!(judge("http://app.example.com", "api.example.com"), None);
         assert_eq!(judge("null", "127.0.0.1:8080"), None);
+        assert_eq!(judge("http://127.0.0.1", "127.0.0.1:443"), None, "another port");
         // A foreign name that was pointed at our address.
         assert_eq!(judge("http://evil.example:8080", "evil.example:8080"), None);
+    }
+
+    #[test]
+    fn a_page_that_came_without_tls_is_not_the_one_with_it() {
+        assert_eq!(judge_over(true, "https://127.0.0.1", "127.0.0.1"), Some(true));
+        assert_eq!(judge_over(true, "http://127.0.0.1", "127.0.0.1"), None);
+        // A proxy may have ended TLS.
+        assert_eq!(judge_over(false, "https://10.0.0.5", "10.0.0.5"), Some(true));
+    }
+
+    #[test]
+    fn a_header_that_stands_twice_is_refused() {
+        for name in [header::HOST, header::ORIGIN] {
+            let mut headers = HeaderMap::new();
+            headers.append(&name, HeaderValue::from_static("http://127.0.0.1"));
+            assert!(Asker::of(&headers, &[], false).is_ok() || name == header::ORIGIN);
+            headers.append(&name, HeaderValue::from_static("http://127.0.0.1"));
+            let refused = Asker::of(&headers, &[], false).unwrap_err();
+            assert_eq!(refused.status().field.as_deref(), Some(name.as_str()));
+        }
     }
 
     #[test]

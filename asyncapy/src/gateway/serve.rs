@@ -11,103 +11,86 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
+use super::door;
 use super::gateway::Inner;
 use super::refused::{Refused, text};
 use super::stall::Stall;
-use super::{door, who};
-use crate::error::{Code, Error, Result};
-use crate::handler::Address;
+use crate::error::{Code, Result};
 use crate::rpc::Status;
-use crate::server::visit::{TellingRoom, TurnedAway, Visitor};
+use crate::server::Endpoint;
+use crate::server::visit::{Incoming, Listener, TellingRoom, TurnedAway, Visitor};
 
 /// The longest head of a request, in bytes.
 const HEAD: usize = 64 * 1024;
 /// How long somebody who is turned away has to read why.
 const TELLING: Duration = Duration::from_secs(1);
 
-/// A gateway that is bound to an address: [`serve`](Self::serve) serves it until its server stops.
+/// A gateway that is bound to a place: [`serve`](Self::serve) serves it until its server stops.
 ///
 /// Its connections are the server's: they count among them, within the same limits, and the server's shutdown waits for
 /// them.
 #[must_use = "a gateway does nothing until it is served"]
 pub struct Listening {
     gateway: Arc<Inner>,
-    listener: TcpListener,
-    address: SocketAddr,
+    listener: Listener,
 }
 
 impl Listening {
-    pub(super) async fn bind(gateway: Arc<Inner>, address: &str) -> Result<Self> {
-        let failed = |error: io::Error| {
-            Error::Io(io::Error::new(error.kind(), format!("cannot listen at {address:?}: {error}")))
-        };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { gateway, listener, address })
+    pub(super) async fn bind(gateway: Arc<Inner>, endpoint: &Endpoint) -> Result<Self> {
+        let listener = Listener::bind(
+            endpoint,
+            gateway.settings.unix_mode,
+            #[cfg(feature = "tls")]
+            gateway.settings.tls.as_ref(),
+        );
+        Ok(Self { listener: listener.await?, gateway })
     }
 
-    /// The address, with the port that the system picked.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
+    /// The address, with the port that the system picked; none for a UNIX socket.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.listener.local_addr()
     }
 
-    /// Serves until the server stops, and then until the requests under way are answered or the shutdown's deadline has
-    /// passed.
+    /// Where a browser finds it: `https://127.0.0.1:8443/`. A UNIX socket has no such URL; there it is
+    /// `unix:///run/api.sock`.
+    pub fn url(&self) -> String {
+        match self.listener.endpoint() {
+            Endpoint::Tcp(host) => format!("http://{host}/"),
+            Endpoint::Tls(host) => format!("https://{host}/"),
+            unix => unix.to_string(),
+        }
+    }
+
+    /// Serves until the server stops, and then until the requests under way are answered or the server's shutdown cuts
+    /// what is left. That shutdown must run beside it: [`Running::wait`](crate::server::Running::wait), say.
     ///
     /// # Errors
     /// None so far; connections that cannot be accepted are tried again.
     pub async fn serve(self) -> Result<()> {
-        let Self { gateway, listener, address } = self;
-        info!(part = "API main", "Now serving at http://{address}/");
+        info!(part = "API main", "Now serving at {}", self.url());
+        let Self { gateway, listener } = self;
         let limits = gateway.handle.limits().clone();
-        let mut stopping = gateway.handle.stopping();
-        let mut pause = limits.accept_backoff;
+        let endpoint = Arc::new(listener.endpoint());
         let mut connections = JoinSet::new();
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = stopped(&mut stopping) => break,
-                Some(_) = connections.join_next() => continue,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, address)) => {
-                    pause = limits.accept_backoff;
-                    welcome(&gateway, stream, address.into(), &mut connections);
-                }
-                Err(error) if of_one_connection(&error) => {
-                    debug!(%error, "A connection ended before it was accepted");
-                }
-                Err(error) => {
-                    warn!(part = "Client handler", %error, "Connections cannot be accepted; the next try is in {pause:?}");
-                    tokio::select! {
-                        () = stopped(&mut stopping) => break,
-                        () = tokio::time::sleep(pause) => {}
-                    }
-                    pause = (pause * 2).min(limits.accept_backoff_max);
-                }
-            }
-        }
+        let welcome = |incoming| {
+            // Those that have ended are let go here.
+            while connections.try_join_next().is_some() {}
+            welcome(&gateway, incoming, &endpoint, &mut connections);
+        };
+        gateway.handle.accept_each(&listener, welcome).await;
         drop(listener);
         let drained = async { while connections.join_next().await.is_some() {} };
-        // Too late is not an error: those that are left are cut.
-        if timeout(limits.shutdown_deadline, drained).await.is_err() {
+        // The shutdown cuts them all at its deadline; where nobody runs it, they end here.
+        if timeout(limits.hook_timeout + limits.shutdown_deadline, drained).await.is_err() {
             connections.shutdown().await;
         }
         Ok(())
     }
-}
-
-/// Errors that say nothing of the connections to come.
-fn of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
@@ -116,14 +99,20 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
 }
 
 /// Gives a connection a task of its own, if it may come in.
-fn welcome(gateway: &Arc<Inner>, stream: TcpStream, address: Address, connections: &mut JoinSet<()>) {
-    let is_proxy = address.ip().is_some_and(|ip| who::is_proxy(ip, &gateway.settings.proxies));
-    match gateway.handle.arrive(address, is_proxy) {
+fn welcome(
+    gateway: &Arc<Inner>,
+    incoming: Incoming,
+    endpoint: &Arc<Endpoint>,
+    connections: &mut JoinSet<()>,
+) {
+    let address = incoming.address();
+    match gateway.handle.arrive(address, gateway.settings.proxies.contain(address)) {
         Ok(visitor) => {
-            connections.spawn(serve(gateway.clone(), stream, visitor));
+            let visitor = visitor.at(Some(endpoint.clone()));
+            connections.spawn(serve_until_cut(gateway.clone(), incoming, visitor));
         }
         Err(TurnedAway::TooMany(Some(room))) => {
-            connections.spawn(turn_away(gateway.clone(), stream, room));
+            connections.spawn(turn_away(gateway.clone(), incoming, room));
         }
         // Without a word: one costs a task.
         Err(TurnedAway::TooMany(None) | TurnedAway::Banned) => {
@@ -132,12 +121,20 @@ fn welcome(gateway: &Arc<Inner>, stream: TcpStream, address: Address, connection
     }
 }
 
-async fn serve(gateway: Arc<Inner>, stream: TcpStream, visitor: Visitor) {
-    if let Err(error) = stream.set_nodelay(true) {
-        return debug!(part = "Client handler", %error, "A connection ended before it began");
+async fn serve_until_cut(gateway: Arc<Inner>, incoming: Incoming, visitor: Visitor) {
+    tokio::select! {
+        biased;
+        () = gateway.handle.until_cut() => debug!(part = "Client handler", "An HTTP connection was cut"),
+        () = serve(&gateway, incoming, visitor) => {}
     }
+}
+
+async fn serve(gateway: &Arc<Inner>, incoming: Incoming, visitor: Visitor) {
+    let Some(shaken) = gateway.handle.shake_hands(incoming).await else { return };
+    #[cfg(feature = "tls")]
+    let visitor = visitor.known(shaken.identity);
     let limits = gateway.handle.limits();
-    let io = TokioIo::new(Stall::new(stream, limits.write_stall));
+    let io = TokioIo::new(Stall::new(shaken.stream, limits.write_stall));
     let mut stopping = gateway.handle.stopping();
     let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(visitor.clone());
@@ -165,7 +162,9 @@ async fn serve(gateway: Arc<Inner>, stream: TcpStream, visitor: Visitor) {
 }
 
 /// Tells somebody that there is no room, and closes.
-async fn turn_away(gateway: Arc<Inner>, mut stream: TcpStream, room: TellingRoom) {
+async fn turn_away(gateway: Arc<Inner>, incoming: Incoming, room: TellingRoom) {
+    let Some(shaken) = gateway.handle.shake_hands(incoming).await else { return };
+    let mut stream = shaken.stream.into_transport();
     let status = Status::new(Code::TooManyConnections);
     let (http, body) = (Refused::from(status.clone()).http(&gateway.settings), text(&status));
     let response = format!(
@@ -194,6 +193,6 @@ async fn turn_away(gateway: Arc<Inner>, mut stream: TcpStream, room: TellingRoom
 
 impl fmt::Debug for Listening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listening").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Listening").field("url", &self.url()).finish_non_exhaustive()
     }
 }

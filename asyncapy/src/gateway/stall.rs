@@ -1,25 +1,43 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
+use crate::mux::{Io, Transport};
+
+/// How long the other side has to close after we have.
+const LINGER: Duration = Duration::from_secs(1);
+/// How much of what it still sends is read and forgotten, in bytes.
+const FORGET: usize = 4 * 1024 * 1024;
+
 /// A connection whose client must read what it is sent: a write that makes no progress for too long fails.
+///
+/// When our side is closed, what the client still sends is read and forgotten for a moment: a socket that is closed with
+/// unread bytes in it is reset, and a reset takes the answer along that says why no more is read.
 #[derive(Debug)]
 pub(super) struct Stall {
-    stream: TcpStream,
+    stream: Box<dyn Transport>,
     time: Duration,
     /// Runs while a write is stuck.
     stuck: Option<Pin<Box<Sleep>>>,
+    /// Runs once our side is closed.
+    parting: Option<Parting>,
+}
+
+/// The time after our close, and how much has come in it.
+#[derive(Debug)]
+struct Parting {
+    over: Pin<Box<Sleep>>,
+    forgotten: usize,
 }
 
 impl Stall {
-    pub(super) fn new(stream: TcpStream, time: Duration) -> Self {
-        Self { stream, time, stuck: None }
+    pub(super) fn new(stream: Io, time: Duration) -> Self {
+        Self { stream: stream.into_transport(), time, stuck: None, parting: None }
     }
 
     /// Looks after a write: `polled` as it is, unless it was stuck for too long.
@@ -36,6 +54,26 @@ impl Stall {
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
             }
         }
+    }
+
+    /// Reads and forgets until the other side has closed.
+    fn poll_parting(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let parting = self
+            .parting
+            .get_or_insert_with(|| Parting { over: Box::pin(tokio::time::sleep(LINGER)), forgotten: 0 });
+        let mut bytes = [0; 4096];
+        while parting.forgotten < FORGET {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    parting.forgotten += buffer.filled().len();
+                }
+                // Its end, or a failure: there is nothing more to be said.
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return parting.over.as_mut().poll(context),
+            }
+        }
+        Poll::Ready(())
     }
 }
 
@@ -78,7 +116,10 @@ impl AsyncWrite for Stall {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.watch(context, polled)
+        if self.parting.is_none() {
+            let polled = Pin::new(&mut self.stream).poll_shutdown(context);
+            ready!(self.watch(context, polled))?;
+        }
+        self.poll_parting(context).map(Ok)
     }
 }

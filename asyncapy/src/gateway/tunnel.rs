@@ -9,11 +9,12 @@ use axum::response::Response;
 use bytes::{Buf, Bytes};
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
-use super::channel::upgrade;
+use super::channel::{SIGNS, upgrade};
 use super::gateway::Inner;
 use super::refused::Refused;
-use crate::mux::Io;
+use crate::mux::{Budget, Io};
 use crate::server::visit::Visitor;
 
 /// The most that is sent in one message, in bytes.
@@ -28,7 +29,7 @@ pub(super) async fn open(
     let upgrade = upgrade(gateway, parts).await?;
     let handle = gateway.handle.clone();
     Ok(upgrade.on_upgrade(move |socket| async move {
-        handle.serve_stream(visitor, Io::any(Tunnel { socket, left: Bytes::new() })).await;
+        handle.serve_stream(visitor, Io::any(Tunnel::new(socket))).await;
     }))
 }
 
@@ -37,6 +38,18 @@ struct Tunnel {
     socket: WebSocket,
     /// What is left of the message that came last.
     left: Bytes,
+    /// For pings and pongs, and for messages with nothing in them.
+    signs: Budget,
+}
+
+impl Tunnel {
+    fn new(socket: WebSocket) -> Self {
+        Self { socket, left: Bytes::new(), signs: Budget::new(SIGNS, Instant::now()) }
+    }
+
+    fn wrong(why: &'static str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, why)
+    }
 }
 
 impl AsyncRead for Tunnel {
@@ -47,11 +60,17 @@ impl AsyncRead for Tunnel {
     ) -> Poll<io::Result<()>> {
         while self.left.is_empty() {
             match ready!(Pin::new(&mut self.socket).poll_next(context)) {
-                Some(Ok(Message::Binary(bytes))) => self.left = bytes,
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Binary(bytes))) if !bytes.is_empty() => self.left = bytes,
+                Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {
+                    if !self.signs.spend() {
+                        return Poll::Ready(Err(Self::wrong(
+                            "too many pings, or messages with nothing in them",
+                        )));
+                    }
+                }
                 Some(Ok(Message::Text(_))) => {
                     let why = "a text message where the protocol's bytes are spoken";
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, why)));
+                    return Poll::Ready(Err(Self::wrong(why)));
                 }
                 Some(Ok(Message::Close(_))) | None => return Poll::Ready(Ok(())),
                 Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),

@@ -3,10 +3,10 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use ipnet::IpNet;
 
 use super::gateway::Inner;
 use super::refused::Refused;
+use super::settings::Proxies;
 use crate::error::Code;
 use crate::handler::Address;
 use crate::server::visit::Visitor;
@@ -32,28 +32,25 @@ pub(super) fn visitor(gateway: &Inner, parts: &Parts) -> Result<Visitor, Refused
             ));
         }
     };
-    let forwarded = match address.ip() {
-        Some(ip) if is_proxy(ip, &gateway.settings.proxies) => {
-            client_of(&parts.headers, &gateway.settings.proxies)?
-        }
-        _ => None,
+    let proxies = &gateway.settings.proxies;
+    let forwarded = match proxies.contain(address) {
+        true => client_of(&parts.headers, proxies)?,
+        false => None,
     };
     match (forwarded, own) {
-        (Some(ip), _) => Ok(gateway.handle.arrive_for_request(SocketAddr::new(ip, 0).into())?),
+        (Some(ip), own) => {
+            let visitor = gateway.handle.arrive_for_request(SocketAddr::new(ip, 0).into())?;
+            // A certificate would be the proxy's.
+            Ok(visitor.at(own.and_then(Visitor::endpoint).cloned()))
+        }
         (None, Some(visitor)) => Ok(visitor.clone()),
         (None, None) => Ok(gateway.handle.arrive_for_request(address)?),
     }
 }
 
-/// Whether the word of this address on its clients' addresses is taken.
-pub(super) fn is_proxy(ip: IpAddr, proxies: &[IpNet]) -> bool {
-    let ip = ip.to_canonical();
-    proxies.iter().any(|network| network.contains(&ip))
-}
-
 /// The client that proxies name: the last address that is not a proxy's own, since all before it anybody may have
 /// written.
-fn client_of(headers: &HeaderMap, proxies: &[IpNet]) -> Result<Option<IpAddr>, Refused> {
+fn client_of(headers: &HeaderMap, proxies: &Proxies) -> Result<Option<IpAddr>, Refused> {
     let wrong = || Refused::header(FORWARDED, "it is no list of addresses");
     let mut client = None;
     let values: Vec<_> = headers.get_all(FORWARDED).into_iter().collect();
@@ -61,7 +58,7 @@ fn client_of(headers: &HeaderMap, proxies: &[IpNet]) -> Result<Option<IpAddr>, R
         for text in value.to_str().map_err(|_| wrong())?.rsplit(',') {
             let ip = address(text.trim()).ok_or_else(wrong)?.to_canonical();
             client = Some(ip);
-            if !is_proxy(ip, proxies) {
+            if !proxies.contain_ip(ip) {
                 return Ok(client);
             }
         }
@@ -85,7 +82,8 @@ mod tests {
         for value in values {
             headers.append(FORWARDED, HeaderValue::from_static(value));
         }
-        client_of(&headers, &["10.0.0.0/8".parse().unwrap()]).ok()
+        let networks = vec!["10.0.0.0/8".parse().unwrap()];
+        client_of(&headers, &Proxies { networks, unix: false }).ok()
     }
 
     #[test]

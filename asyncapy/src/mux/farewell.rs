@@ -18,16 +18,14 @@ const FORGET: usize = 4 * 1024 * 1024;
 ///
 /// Without the last part a reply could be lost: a socket that is closed with unread bytes in it is reset, and a reset
 /// takes what the other side has not read yet with it.
-pub(crate) struct Farewell<'a, C> {
+pub(crate) struct Farewell<'a> {
     pub(crate) io: &'a mut Io,
     pub(crate) output: &'a mut BytesMut,
     /// How long a write may make no progress.
     pub(crate) stall: Duration,
-    /// Whether it is to end at once; it is asked each time that something happens.
-    pub(crate) is_cut: C,
 }
 
-impl<C: FnMut(&mut Context<'_>) -> bool> Farewell<'_, C> {
+impl Farewell<'_> {
     /// Writes what is left and closes our side. Somebody who reads slowly is waited for, one who does not read at all is
     /// not.
     pub(crate) async fn write_all(&mut self) -> Result<io::Result<()>, Elapsed> {
@@ -50,7 +48,6 @@ impl<C: FnMut(&mut Context<'_>) -> bool> Farewell<'_, C> {
     }
 
     fn poll_written(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check(context)?;
         while !self.output.is_empty() {
             ready!(self.io.poll_write(context, self.output))?;
         }
@@ -59,7 +56,6 @@ impl<C: FnMut(&mut Context<'_>) -> bool> Farewell<'_, C> {
     }
 
     fn poll_linger(&mut self, context: &mut Context<'_>, forgotten: &mut usize) -> Poll<io::Result<()>> {
-        self.check(context)?;
         let mut buffer = BytesMut::new();
         while *forgotten < FORGET {
             ready!(self.io.poll_readable(context))?;
@@ -71,9 +67,5 @@ impl<C: FnMut(&mut Context<'_>) -> bool> Farewell<'_, C> {
             }
         }
         Poll::Ready(Ok(()))
-    }
-
-    fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        if (self.is_cut)(context) { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 }

@@ -73,6 +73,20 @@ impl Io {
         stream.map_or_else(Io::none, Io::any)
     }
 
+    /// The stream, for what reads and writes by itself.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn into_transport(self) -> Box<dyn Transport> {
+        match self {
+            Io::Tcp(stream) => Box::new(stream),
+            #[cfg(unix)]
+            Io::Unix(stream) => Box::new(stream),
+            #[cfg(feature = "tls")]
+            Io::Tls(stream) => stream,
+            Io::Memory(stream) => Box::new(stream),
+            Io::Any(stream) => stream.into_inner().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
     /// What stands in for a stream that was taken away.
     pub(crate) fn none() -> Self {
         Io::any(tokio::io::empty())

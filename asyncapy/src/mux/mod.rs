@@ -38,6 +38,8 @@ pub(crate) use handle::Handle;
 pub(crate) use inbox::Taken;
 pub(crate) use intake::Intake;
 pub(crate) use io::Io;
+#[cfg(feature = "gateway")]
+pub(crate) use io::Transport;
 pub(crate) use line::Ticket;
 pub(crate) use mux::{ITEMS_SOFT, Key, Mux, Open, Side};
 pub(crate) use state::{CROSSING, MOST_CROSSING, STREAMS};

@@ -97,7 +97,6 @@ async fn serve(mut connection: Connection, core: Arc<Core>, serving: Arc<Serving
         io: &mut connection.io,
         output: &mut connection.output,
         stall: serving.settings.write_stall,
-        is_cut: |_: &mut std::task::Context<'_>| false,
     };
     match farewell.write_all().await {
         Ok(Ok(())) if matches!(end, End::PeerClosed) => {}

@@ -1,6 +1,5 @@
 use std::fs::File;
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,18 +14,23 @@ use super::lifecycle::Ended;
 use super::listener::{Incoming, Listener};
 use super::shared::{Counters, Shared};
 use crate::error::Code;
-use crate::handler::session::{Core, Phase};
+use crate::handler::session::Core;
 use crate::handler::{Address, Session};
 use crate::mux::Io;
 #[cfg(feature = "tls")]
 use crate::security::Identity;
 
-/// Accepts connections until the server stops.
+/// Accepts connections of the protocol until the server stops.
 pub(crate) async fn accept(listener: Listener, shared: Arc<Shared>) {
+    let endpoint = Arc::new(listener.endpoint());
+    accept_each(&listener, &shared, |incoming| welcome(incoming, Some(&endpoint), &shared)).await;
+}
+
+/// Accepts connections until the server stops, whatever becomes of them.
+pub(super) async fn accept_each(listener: &Listener, shared: &Shared, mut welcome: impl FnMut(Incoming)) {
     let mut stopping = shared.stopping.subscribe();
     let mut reserve = Reserve::open();
     let mut pause = shared.limits.accept_backoff;
-    let endpoint = Arc::new(listener.endpoint());
     loop {
         let accepted = tokio::select! {
             biased;
@@ -36,14 +40,14 @@ pub(crate) async fn accept(listener: Listener, shared: Arc<Shared>) {
         match accepted {
             Ok(incoming) => {
                 pause = shared.limits.accept_backoff;
-                welcome(incoming, Some(&endpoint), &shared);
+                welcome(incoming);
             }
             Err(error) if of_one_connection(&error) => {
                 debug!(%error, "A connection ended before it was accepted");
             }
             Err(error) => {
                 warn!(part = "Client handler", %error, "Connections cannot be accepted; the next try is in {pause:?}");
-                reserve.turn_one_away(&listener).await;
+                reserve.turn_one_away(listener).await;
                 tokio::select! {
                     _ = stopped(&mut stopping) => return,
                     () = tokio::time::sleep(pause) => {}
@@ -110,10 +114,21 @@ pub(super) async fn serve(
     incoming: Incoming,
     endpoint: Option<Arc<Endpoint>>,
     shared: Arc<Shared>,
-    mut place: Admitted,
+    place: Admitted,
 ) {
     let address = incoming.address();
-    let Some(shaken) = shake_hands(incoming, &shared).await else { return };
+    if let Some(shaken) = shake_hands(incoming, &shared).await {
+        serve_shaken(shaken, address, endpoint, shared, place).await;
+    }
+}
+
+pub(super) async fn serve_shaken(
+    shaken: Shaken,
+    address: Address,
+    endpoint: Option<Arc<Endpoint>>,
+    shared: Arc<Shared>,
+    mut place: Admitted,
+) {
     // Boxed, like all that is asked before and after: an idle connection is not to hold the room for it.
     let refusal = match shared.guards.is_empty() {
         true => None,
@@ -168,7 +183,7 @@ async fn attend(connection: Connection, core: Arc<Core>, place: &mut Admitted, s
     let mut passed = 0;
     let decided = unless_stopping(shared, hooks.connect(&session, time, &mut passed)).await;
     let ended = match decided {
-        Ok(()) => serve_until_cut(connection, &session, shared).await,
+        Ok(()) => Ended::from(connection.serve().await),
         Err(refusal) => {
             shared.sessions.leave(session.client().core());
             turn_away(connection, &refusal, place, shared).await;
@@ -179,20 +194,6 @@ async fn attend(connection: Connection, core: Arc<Core>, place: &mut Admitted, s
         }
     };
     hooks.disconnect(&session, &ended, time).await;
-}
-
-/// Serves a connection to its end, and no longer than its shutdown allows.
-pub(super) async fn serve_until_cut(connection: Connection, session: &Session, shared: &Shared) -> Ended {
-    let mut served = pin!(connection.serve());
-    let end = tokio::select! {
-        biased;
-        end = &mut served => end,
-        () = shared.session_hooks.until_cut() => {
-            session.client().core().advance(Phase::Cut);
-            served.await
-        }
-    };
-    Ended::from(end)
 }
 
 pub(super) async fn ask_guards(incoming: guard::Incoming, shared: &Shared) -> Result<(), Refusal> {
@@ -246,20 +247,26 @@ async fn refuse(incoming: Incoming, shared: Arc<Shared>, place: Admitted) {
 }
 
 /// A stream whose handshake is done.
-struct Shaken {
-    stream: Io,
+pub(crate) struct Shaken {
+    pub(crate) stream: Io,
     #[cfg(feature = "tls")]
-    identity: Option<Arc<Identity>>,
+    pub(crate) identity: Option<Arc<Identity>>,
 }
 
+/// Shakes hands, if that is needed. `None` if it comes to nothing: it fails, takes too long, or the server is gone.
 #[cfg(feature = "tls")]
-async fn shake_hands(incoming: Incoming, shared: &Shared) -> Option<Shaken> {
+pub(super) async fn shake_hands(incoming: Incoming, shared: &Shared) -> Option<Shaken> {
     match incoming {
         Incoming::Plain(stream, _) => Some(Shaken { stream, identity: None }),
         Incoming::Tls(stream, address, tls) => {
             // Boxed, since it is large and over soon.
             let handshake = Box::pin(tls.accept(stream));
-            match tokio::time::timeout(shared.limits.handshake_timeout, handshake).await {
+            let shaken = tokio::select! {
+                biased;
+                () = shared.until_cut() => return None,
+                shaken = tokio::time::timeout(shared.limits.handshake_timeout, handshake) => shaken,
+            };
+            match shaken {
                 Ok(Ok(stream)) => {
                     let identity = crate::security::Identity::of_client(&stream).map(Arc::new);
                     Some(Shaken { stream: Io::Tls(Box::new(stream)), identity })
@@ -279,7 +286,7 @@ async fn shake_hands(incoming: Incoming, shared: &Shared) -> Option<Shaken> {
 
 #[cfg(not(feature = "tls"))]
 #[allow(clippy::unused_async, reason = "with the feature tls it waits for the handshake")]
-async fn shake_hands(incoming: Incoming, _: &Shared) -> Option<Shaken> {
+pub(super) async fn shake_hands(incoming: Incoming, _: &Shared) -> Option<Shaken> {
     match incoming {
         Incoming::Plain(stream, _) => Some(Shaken { stream }),
     }

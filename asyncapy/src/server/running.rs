@@ -226,8 +226,7 @@ impl Running {
         let _ = timeout_at(deadline, shared.admission.emptied()).await;
         // Those whose connection is closed hold their place until their `on_disconnect` functions are done.
         let cut = shared.admission.open().saturating_sub(shared.session_hooks.parting());
-        shared.sessions.for_each(|core| core.advance(Phase::Cut));
-        shared.session_hooks.cut();
+        shared.cut();
         // They end when they are next polled; only one that blocks its thread takes longer than this.
         let _ = timeout_at(Instant::now() + CUT, shared.admission.emptied()).await;
         // Each of those functions has a deadline of its own, but nobody knows how many there are.
@@ -248,8 +247,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.handle.shutdown();
         self.accepting.iter().for_each(JoinHandle::abort);
-        self.handle.shared.sessions.for_each(|core| core.advance(Phase::Cut));
-        self.handle.shared.session_hooks.cut();
+        self.handle.shared.cut();
     }
 }
 

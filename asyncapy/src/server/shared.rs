@@ -11,7 +11,7 @@ use super::lifecycle::SessionHooks;
 use super::{Limits, Settings};
 use crate::dispatch::Table;
 use crate::handler::outbox::Outbox;
-use crate::handler::session::Core;
+use crate::handler::session::{Core, Phase};
 use crate::handler::{Address, Sessions, StateMap};
 use crate::rpc;
 use crate::rpc::serving::Serving;
@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// Set once, when the server shall stop.
     pub(crate) stopping: watch::Sender<bool>,
+    /// Set once, when the stop waits for connections no longer. Not all are sessions: some shake hands, some say goodbye.
+    cutting: watch::Sender<bool>,
 }
 
 /// What has happened since the start.
@@ -107,6 +109,7 @@ impl Shared {
             calls,
             counters: Counters::default(),
             stopping: watch::Sender::new(false),
+            cutting: watch::Sender::new(false),
             limits,
         }
     }
@@ -130,6 +133,18 @@ impl Shared {
 
     pub(crate) fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
+    }
+
+    /// Tells all connections that nobody waits for them any more.
+    pub(super) fn cut(&self) {
+        self.cutting.send_replace(true);
+        self.sessions.for_each(|core| core.advance(Phase::Cut));
+    }
+
+    /// Waits until connections are cut.
+    pub(super) async fn until_cut(&self) {
+        // An error would mean that the sender is gone, which is here.
+        let _ = self.cutting.subscribe().wait_for(|cutting| *cutting).await;
     }
 }
 

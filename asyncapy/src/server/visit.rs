@@ -4,24 +4,32 @@ use tokio::io::DuplexStream;
 use tokio::sync::{oneshot, watch};
 use tracing::{Instrument, info_span};
 
-use super::accept::{ask_guards, note_refusal, serve, serve_until_cut, unless_stopping};
+pub(crate) use super::accept::Shaken;
+use super::accept::{accept_each, ask_guards, note_refusal, serve_shaken, shake_hands, unless_stopping};
 use super::admission::{Admitted, Standing};
 use super::connection::Connection;
 use super::guard::{self, Refusal};
 use super::lifecycle::Ended;
-use super::listener::Incoming;
+pub(crate) use super::listener::{Incoming, Listener};
 use super::shared::{Counters, Shared};
-use super::{Handle, Limits};
+use super::{Endpoint, Handle, Limits};
 use crate::error::Code;
 use crate::handler::{Address, Session};
 use crate::mux::Io;
 use crate::rpc::{Shape, Status};
+#[cfg(feature = "tls")]
+use crate::security::Identity;
 
 /// Somebody who comes by another way than a listener of the server's: over HTTP. Cheap to clone; the place among the
 /// server's connections is free with the last clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
     address: Address,
+    /// Where he has come in, if it is a place of ours.
+    endpoint: Option<Arc<Endpoint>>,
+    /// Who he is by his certificate.
+    #[cfg(feature = "tls")]
+    identity: Option<Arc<Identity>>,
     place: Arc<Place>,
 }
 
@@ -36,7 +44,28 @@ struct Place {
 impl Visitor {
     fn new(address: Address, admitted: Admitted) -> Self {
         let standing = admitted.standing;
-        Self { address, place: Arc::new(Place { admitted: Mutex::new(Some(admitted)), standing }) }
+        Self {
+            address,
+            endpoint: None,
+            #[cfg(feature = "tls")]
+            identity: None,
+            place: Arc::new(Place { admitted: Mutex::new(Some(admitted)), standing }),
+        }
+    }
+
+    /// The same, who has come in here.
+    pub(crate) fn at(self, endpoint: Option<Arc<Endpoint>>) -> Self {
+        Self { endpoint, ..self }
+    }
+
+    /// The same, known by this certificate.
+    #[cfg(feature = "tls")]
+    pub(crate) fn known(self, identity: Option<Arc<Identity>>) -> Self {
+        Self { identity, ..self }
+    }
+
+    pub(crate) fn endpoint(&self) -> Option<&Arc<Endpoint>> {
+        self.endpoint.as_ref()
     }
 
     pub(crate) fn address(&self) -> Address {
@@ -64,6 +93,21 @@ pub(crate) struct TellingRoom {
 }
 
 impl Handle {
+    /// Accepts connections at a place of another protocol's until the server stops.
+    pub(crate) async fn accept_each(&self, listener: &Listener, welcome: impl FnMut(Incoming)) {
+        accept_each(listener, &self.shared, welcome).await;
+    }
+
+    /// Shakes hands, if that is needed; `None` if it comes to nothing.
+    pub(crate) async fn shake_hands(&self, incoming: Incoming) -> Option<Shaken> {
+        shake_hands(incoming, &self.shared).await
+    }
+
+    /// Waits until the stop cuts what is left.
+    pub(crate) async fn until_cut(&self) {
+        self.shared.until_cut().await;
+    }
+
     /// Counts a connection in, as if a listener had accepted it. Of its address there may be any number if it is a
     /// `proxy`, which speaks for many.
     pub(crate) fn arrive(&self, address: Address, proxy: bool) -> Result<Visitor, TurnedAway> {
@@ -117,9 +161,13 @@ impl Handle {
     /// Serves a stream of the protocol, as if a listener had accepted it.
     pub(crate) async fn serve_stream(&self, visitor: Visitor, io: Io) {
         if let Some(place) = visitor.take_place() {
-            let incoming = Incoming::Plain(io, visitor.address);
-            drop(visitor);
-            serve(incoming, None, self.shared.clone(), place).await;
+            let shaken = Shaken {
+                stream: io,
+                #[cfg(feature = "tls")]
+                identity: visitor.identity,
+            };
+            drop(visitor.place);
+            serve_shaken(shaken, visitor.address, visitor.endpoint, self.shared.clone(), place).await;
         }
     }
 
@@ -159,8 +207,8 @@ async fn host(visitor: Visitor, shared: Arc<Shared>, decided: oneshot::Sender<Re
         let incoming = guard::Incoming {
             address: visitor.address,
             #[cfg(feature = "tls")]
-            identity: None,
-            endpoint: None,
+            identity: visitor.identity.clone(),
+            endpoint: visitor.endpoint.clone(),
             standing: visitor.place.standing,
         };
         if let Err(refusal) = Box::pin(ask_guards(incoming, &shared)).await {
@@ -170,7 +218,7 @@ async fn host(visitor: Visitor, shared: Arc<Shared>, decided: oneshot::Sender<Re
     let core = shared.session(
         visitor.address,
         #[cfg(feature = "tls")]
-        None,
+        visitor.identity.clone(),
     );
     let (near, far) = tokio::io::duplex(PIPE);
     let connection = Connection::new(Io::Memory(far), core.clone(), shared.clone());
@@ -195,7 +243,7 @@ async fn host(visitor: Visitor, shared: Arc<Shared>, decided: oneshot::Sender<Re
         let ended = match unless_stopping(&shared, hooks.connect(&session, time, &mut passed)).await {
             Ok(()) => {
                 let _ = decided.send(Ok(near));
-                serve_until_cut(connection, &session, &shared).await
+                Ended::from(connection.serve().await)
             }
             Err(refusal) => {
                 shared.sessions.leave(session.client().core());

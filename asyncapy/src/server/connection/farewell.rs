@@ -1,12 +1,21 @@
 use tracing::debug;
 
 use super::{Connection, End};
-use crate::handler::session::Phase;
 use crate::mux::Farewell;
 
 impl Connection {
-    /// Writes what is left, closes our side, and reads the client's until it closes too.
-    pub(super) async fn farewell(mut self, end: &End) {
+    /// Writes what is left, closes our side, and reads the client's until it closes too: all that no longer than a
+    /// shutdown waits.
+    pub(super) async fn farewell(self, end: &End) {
+        let shared = self.shared.clone();
+        tokio::select! {
+            biased;
+            () = shared.until_cut() => debug!(part = "Client handler", "The connection is cut in its farewell"),
+            () = self.say_farewell(end) => {}
+        }
+    }
+
+    async fn say_farewell(mut self, end: &End) {
         if matches!(end, End::Cut | End::Stuck | End::Io(_)) {
             return;
         }
@@ -17,15 +26,10 @@ impl Connection {
         }
         // Nothing more comes in: the session is closing.
         self.client.core().outbox.drain_into(&mut self.output);
-        let core = self.client.core().clone();
         let mut farewell = Farewell {
             io: &mut self.stream,
             output: &mut self.output,
             stall: self.shared.limits.write_stall,
-            is_cut: |context: &mut std::task::Context<'_>| {
-                core.outbox.poll_filled(context.waker());
-                core.phase() == Phase::Cut
-            },
         };
         match farewell.write_all().await {
             Ok(Ok(())) if owing => debug!(part = "Response handler", "Response sent"),

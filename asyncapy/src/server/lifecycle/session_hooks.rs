@@ -22,8 +22,6 @@ pub(in crate::server) struct SessionHooks {
     disconnect: Vec<Placed<OnDisconnect>>,
     /// How many sessions have ended whose `on_disconnect` functions still run: the stop waits for them.
     parting: watch::Sender<usize>,
-    /// Set once, when the stop waits for connections no longer: those that say goodbye are no sessions any more.
-    cutting: watch::Sender<bool>,
 }
 
 /// A function and where it was given to the builder.
@@ -84,17 +82,6 @@ impl SessionHooks {
                 error!(part = "Client handler", hook = "on_disconnect", %at, %fault, "A hook failed");
             }
         }
-    }
-
-    /// Tells the connections that nobody waits for them any more.
-    pub(in crate::server) fn cut(&self) {
-        self.cutting.send_replace(true);
-    }
-
-    /// Waits until [`cut`](Self::cut) is called.
-    pub(in crate::server) async fn until_cut(&self) {
-        // An error would mean that the sender is gone, which is here.
-        let _ = self.cutting.subscribe().wait_for(|cutting| *cutting).await;
     }
 
     /// How many sessions have ended whose `on_disconnect` functions still run.

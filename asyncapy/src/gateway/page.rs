@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 
 /// Everything comes from here, and nothing that a function gives can run as a script.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; img-src 'self'; style-src 'self'; connect-src 'self'; \
                       base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
 
 /// The file of the page that a path names.
@@ -14,6 +14,7 @@ pub(super) fn find(parts: &Parts) -> Option<Response> {
         "/" => ("text/html; charset=utf-8", include_str!("page/page.html")),
         "/page.js" => ("text/javascript; charset=utf-8", include_str!("page/page.js")),
         "/page.css" => ("text/css; charset=utf-8", include_str!("page/page.css")),
+        "/page.svg" => ("image/svg+xml", include_str!("page/page.svg")),
         _ => return None,
     };
     let mut text = text.to_owned();

@@ -30,6 +30,36 @@ function headers(accept) {
 
 const why = (told) => [told.error, told.field && `(${told.field})`, told.message].filter(Boolean).join(" ");
 
+/** Whether a type is text, which need not stand in quotation marks here. */
+const isText = (type) => /^(Option<)?(&(static )?)?(String|str|char|Cow<str>)>?$/.test(type.replaceAll("'", ""));
+
+/** A value of a type as JSON, just as it was written: no number loses digits on its way. */
+function json(text, type) {
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    if (isText(type)) return JSON.stringify(text);
+    throw new Error(`${error.message}; values are JSON: text stands in quotation marks`);
+  }
+  return isText(type) && typeof value !== "string" && value !== null ? JSON.stringify(text) : text;
+}
+
+/** Something to write, for those who have not seen such a type. */
+function example(type) {
+  if (isText(type)) return "text";
+  if (/^(Option<)?[iu](8|16|32|64|128|size)>?$/.test(type)) return "0";
+  if (/^(Option<)?f(32|64)>?$/.test(type)) return "0.5";
+  if (/^(Option<)?bool>?$/.test(type)) return "true";
+  return /^(Vec|\[)/.test(type) ? "[..]" : "JSON";
+}
+
+/** The page shows what there is about now, or a little later if nobody looks at it. */
+const shown = () => new Promise((done) => {
+  requestAnimationFrame(done);
+  setTimeout(done, 200);
+});
+
 /** One function: its form, and the call under way. */
 class Entry {
   constructor(about) {
@@ -40,67 +70,89 @@ class Entry {
     get(".shape").textContent = about.shape.replace("_", " ") + (about.private ? ", private" : "");
     get(".doc").textContent = about.doc;
     this.isChannel = about.shape === "client_stream" || about.shape === "duplex";
+    this.form = get("form");
     this.start = get("button[type=submit]");
     this.start.textContent = this.isChannel ? "Open" : "Call";
     this.stop = get(".stop");
     this.sending = get(".sending");
     this.sending.hidden = !this.isChannel;
     this.item = get(".item");
+    if (this.isChannel) {
+      get("legend").textContent = `Items: ${about.takes}`;
+      this.item.placeholder = example(about.takes);
+    }
     this.outcome = get(".outcome");
     this.output = get(".output");
+    this.lines = [];
     this.inputs = about.parameters.map((parameter) => this.input(parameter, get(".parameters")));
-    get("form").addEventListener("submit", (event) => {
+    this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.run();
     });
     this.stop.addEventListener("click", () => this.cancel?.());
     get(".send").addEventListener("click", () => this.send());
     get(".end").addEventListener("click", () => this.end());
-    this.item.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") {
-        event.preventDefault();
-        this.send();
-      }
-    });
+    this.item.addEventListener("keydown", (event) => this.onEnter(event, () => this.send()));
   }
 
   input({ name, type, required }, place) {
     const label = document.createElement("label");
+    const about = document.createElement("span");
+    const kind = document.createElement("span");
     const input = document.createElement("textarea");
+    kind.className = "type";
+    kind.textContent = `${type}${required ? "" : ", optional"}`;
+    about.append(name, " ", kind);
     input.rows = 1;
     input.spellcheck = false;
     input.required = required;
-    label.append(`${name}: ${type}${required ? "" : " (optional)"}, as JSON`, input);
+    input.placeholder = example(type);
+    input.addEventListener("keydown", (event) => this.onEnter(event, () => !this.start.disabled && this.form.requestSubmit()));
+    label.append(about, input);
     place.append(label);
-    return { name, input };
+    return { name, type, input };
   }
 
-  /** The arguments as they were written, so that no number loses digits on its way. */
+  /** Enter does it; with Shift it is a new line. */
+  onEnter(event, act) {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      act();
+    }
+  }
+
   arguments() {
     const written = [];
-    for (const { name, input } of this.inputs) {
+    for (const { name, type, input } of this.inputs) {
       const text = input.value.trim();
       if (!text) continue;
       try {
-        JSON.parse(text);
+        written.push(`${JSON.stringify(name)}:${json(text, type)}`);
       } catch (error) {
         input.focus();
-        throw new Error(`${name}: ${error.message}; text stands in quotation marks`);
+        throw new Error(`${name}: ${error.message}`);
       }
-      written.push(`${JSON.stringify(name)}:${text}`);
     }
     return `{${written.join(",")}}`;
   }
 
-  say(text, bad = false) {
+  say(text, mood = "") {
     this.outcome.textContent = text;
-    this.outcome.classList.toggle("bad", bad);
+    this.outcome.classList.toggle("bad", mood === "bad");
+    this.outcome.classList.toggle("good", mood === "good");
   }
 
+  /** Shows a line with the next picture: a fast stream has thousands for each. */
   show(line) {
-    this.output.hidden = false;
-    this.output.append(`${line}\n`);
-    while (this.output.childNodes.length > LINES) this.output.firstChild.remove();
+    this.lines.push(line);
+    if (this.lines.length > 2 * LINES) this.lines.splice(0, this.lines.length - LINES);
+    this.drawing ??= shown().then(() => this.draw());
+  }
+
+  draw() {
+    this.drawing = null;
+    this.output.hidden = this.lines.length === 0;
+    this.output.textContent = this.lines.slice(-LINES).join("\n");
     this.output.scrollTop = this.output.scrollHeight;
   }
 
@@ -112,19 +164,20 @@ class Entry {
   }
 
   async run() {
-    this.output.replaceChildren();
-    this.output.hidden = true;
+    this.lines = [];
+    this.draw();
     let written;
     try {
       written = this.arguments();
     } catch (error) {
-      return this.say(error.message, true);
+      return this.say(error.message, "bad");
     }
     return this.isChannel ? this.open(written) : this.call(written);
   }
 
   async call(body) {
     const began = performance.now();
+    const took = () => `${Math.round(performance.now() - began)} ms`;
     const abort = new AbortController();
     this.busy(() => abort.abort());
     this.say("Under way.");
@@ -136,39 +189,42 @@ class Entry {
       if (!response.ok) {
         const told = type.startsWith("application/json") ? await response.json() : { error: await response.text() };
         if (told.details !== undefined) this.show(JSON.stringify(told.details, null, 2));
-        return this.say(`${response.status}: ${why(told)}`, true);
+        return this.say(`${response.status}: ${why(told)}`, "bad");
       }
-      if (streams) return await this.events(response.body);
+      if (streams) return await this.events(response.body, took);
       if (type.startsWith("application/json")) this.show(await response.text());
       else this.show(`${(await response.arrayBuffer()).byteLength} bytes`);
-      this.say(`Done in ${Math.round(performance.now() - began)} ms.`);
+      this.say(`Done in ${took()}.`, "good");
     } catch (error) {
-      this.say(error.name === "AbortError" ? "Stopped." : error.message, error.name !== "AbortError");
+      if (error.name === "AbortError") this.say(`Stopped after ${took()}.`);
+      else this.say(error.message, "bad");
     } finally {
       this.busy(null);
     }
   }
 
-  async events(body) {
+  async events(body, took) {
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     let count = 0;
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) return this.say(`Broken off after ${count} items.`, true);
+      if (done) return this.say(`Broken off after ${count} items.`, "bad");
       const events = (rest + value).split("\n\n");
       rest = events.pop();
       for (const event of events) {
         const lines = event.split("\n");
         const kind = lines.find((line) => line.startsWith("event: "))?.slice(7) ?? "";
         const data = lines.filter((line) => line.startsWith("data: ")).map((line) => line.slice(6)).join("\n");
-        if (kind === "end") return this.say(`Ended after ${count} items.`);
-        if (kind === "error") return this.say(why(JSON.parse(data)), true);
+        if (kind === "end") return this.say(`Ended after ${count} items, ${took()}.`, "good");
+        if (kind === "error") return this.say(why(JSON.parse(data)), "bad");
         if (!data) continue;
         count += 1;
         this.show(data);
-        this.say(`${count} items.`);
       }
+      this.say(`${count} items.`);
+      // Whoever takes items faster than they can be shown has a page that hears no click.
+      if (this.drawing) await this.drawing;
     }
   }
 
@@ -177,45 +233,48 @@ class Entry {
     url.protocol = url.protocol.replace("http", "ws");
     url.searchParams.set("arguments", written);
     const socket = new WebSocket(url);
-    socket.binaryType = "arraybuffer";
     let last = null;
-    let count = 0;
+    let stopped = false;
     this.socket = socket;
-    this.busy(() => socket.close(4000));
+    this.busy(() => {
+      stopped = true;
+      socket.close(4000);
+    });
     this.say("Opening.");
     socket.addEventListener("open", () => {
-      this.say("Open.");
+      this.say("Open.", "good");
       this.item.focus();
     });
     socket.addEventListener("message", ({ data }) => {
-      if (last !== null) this.show(last);
-      last = typeof data === "string" ? data : `${data.byteLength} bytes`;
-      count += 1;
-      // Which message is the last is known once the socket closes.
-      clearTimeout(this.later);
-      this.later = setTimeout(() => {
-        if (last !== null) this.show(last);
-        last = null;
-      }, 50);
+      last = data;
+      this.show(`< ${typeof data === "string" ? data : `${data.size} bytes`}`);
     });
     socket.addEventListener("close", ({ code }) => {
-      clearTimeout(this.later);
       this.busy(null);
-      if (last !== null) this.show(last);
-      if (code === 1000) this.say(`Ended after ${count} messages, the last of which is the result.`);
-      else if (code === 4000) this.say("Stopped.");
-      else this.say(code > 4000 ? `Failed (${code - 4000}); the last message says why.` : `Closed (${code}).`, true);
+      if (stopped) return this.say("Stopped.");
+      if (code !== 1000 && code <= 4000) {
+        const key = find("#key").value ? " A browser sends no key with a WebSocket: such channels are opened by the protocol." : "";
+        return this.say(`Closed (${code}).${key}`, "bad");
+      }
+      // The last message is how it has ended.
+      this.lines.pop();
+      this.draw();
+      if (code > 4000) return this.say(`${code - 4000}: ${why(JSON.parse(last))}`, "bad");
+      const result = last.slice('{"result":'.length, -1);
+      this.say(result === "null" ? "Ended." : `Ended with ${result}`, "good");
     });
   }
 
   send() {
     const text = this.item.value.trim();
     try {
-      JSON.parse(text);
+      const item = json(text, this.about.takes);
+      this.socket.send(item);
+      this.show(`> ${item}`);
     } catch (error) {
-      return this.say(`${error.message}; text stands in quotation marks`, true);
+      return this.say(error.message, "bad");
     }
-    this.socket.send(text);
+    this.say("Open.", "good");
     this.item.value = "";
     this.item.focus();
   }
@@ -235,8 +294,31 @@ function choose() {
   for (const { about, root } of entries) {
     root.hidden = !`${about.name} ${about.doc}`.toLowerCase().includes(text);
   }
-  const shown = entries.filter(({ root }) => !root.hidden).length;
-  find("#state").textContent = `${shown} of ${entries.length} functions`;
+  for (const section of document.querySelectorAll("main section")) {
+    section.hidden = !find("details:not([hidden])", section);
+  }
+  const seen = entries.filter(({ root }) => !root.hidden).length;
+  find("#state").textContent = `${seen} of ${entries.length} functions`;
+}
+
+/** The functions by their groups, what the library brings along at the end. */
+function arrange() {
+  const groups = new Map();
+  for (const entry of entries) {
+    const { name } = entry.about;
+    const group = name.slice(0, Math.max(0, name.lastIndexOf(".")));
+    if (!groups.has(group)) groups.set(group, []);
+    groups.get(group).push(entry.root);
+  }
+  const order = (group) => (group === "asyncapy" ? 1 : 0);
+  const sections = [...groups].sort(([a], [b]) => order(a) - order(b)).map(([group, roots]) => {
+    const section = document.createElement("section");
+    const title = document.createElement("h2");
+    title.textContent = group;
+    section.append(...(group ? [title] : []), ...roots);
+    return section;
+  });
+  find("#functions").replaceChildren(...sections);
 }
 
 async function load() {
@@ -253,7 +335,7 @@ async function load() {
   }
   state.classList.remove("bad");
   entries = all.map((about) => new Entry(about));
-  find("#functions").replaceChildren(...entries.map((entry) => entry.root));
+  arrange();
   choose();
 }
 

@@ -10,6 +10,7 @@ mod attack_reader;
 mod attack_slow;
 mod bans;
 mod blocking_handlers;
+mod browser_client;
 mod client;
 mod command_line;
 mod compression;

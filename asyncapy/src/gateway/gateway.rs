@@ -173,11 +173,14 @@ impl Gateway {
     /// # Errors
     /// [`Error::Config`] if it is no place, or `tls://..` without a certificate; [`Error::Io`] if it cannot be bound.
     pub async fn bind(self, place: &str) -> Result<Listening> {
-        let mut endpoint: Endpoint = place.parse()?;
+        let endpoint: Endpoint = place.parse()?;
         #[cfg(feature = "tls")]
-        if let (Endpoint::Tcp(host), Some(_), false) = (&endpoint, &self.settings.tls, place.contains("//")) {
-            endpoint = Endpoint::Tls(host.clone());
-        }
+        let endpoint = match endpoint {
+            Endpoint::Tcp(host) if self.settings.tls.is_some() && !place.contains("//") => {
+                Endpoint::Tls(host)
+            }
+            said => said,
+        };
         Listening::bind(self.into_inner(), &endpoint).await
     }
 

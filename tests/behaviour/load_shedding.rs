@@ -63,12 +63,14 @@ async fn twice_the_load(builder: Builder) -> Outcome {
         }
     }
     took.sort_unstable();
-    Outcome {
+    let outcome = Outcome {
         answered: took.len(),
         refused: refused.len(),
         p99: took[took.len() * 99 / 100],
         slowest_refusal: refused.into_iter().max().unwrap_or_default(),
-    }
+    };
+    println!("{outcome:?}");
+    outcome
 }
 
 /// Nothing is refused: everybody waits for all that came before.

@@ -176,27 +176,92 @@ async fn a_recording_cannot_be_played_again() {
     let answer = say(&server, &tap.sent()).await;
     assert!(has(&answer, "ERR_SEAL_INVALID"), "{}", String::from_utf8_lossy(&answer));
     assert_eq!(heard.count(), 1);
+}
 
-    // Nor within its own connection: the call's frame twice.
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let peer =
-        Peer::builder().sealed(key).over(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
-    let peer = peer.unwrap();
-    let (mut client, _) = listener.accept().await.unwrap();
-    let mut far = tcp(&server).await;
-    let hello = frame(&mut client).await;
-    far.write_all(&hello).await.unwrap();
-    let hello = frame(&mut far).await;
-    client.write_all(&hello).await.unwrap();
-    let call = tokio::spawn(async move { whisper::call(&peer, "the hare".to_owned()).await });
-    let open = frame(&mut client).await;
-    far.write_all(&[&open[..], &open[..]].concat()).await.unwrap();
-    let mut answer = Vec::new();
-    let _ = in_time("the end", far.read_to_end(&mut answer)).await;
-    assert!(has(&answer, "ERR_SEAL_INVALID"), "{}", String::from_utf8_lossy(&answer));
-    assert!(heard.count() <= 2, "the call ran once, if at all");
-    drop(client);
-    assert_eq!(in_time("the call", call).await.unwrap().unwrap_err().code, Code::Unavailable);
+/// Somebody on the line who passes on what he likes; both sides have said HELLO.
+struct Middle {
+    peer: Peer,
+    client: TcpStream,
+    server: TcpStream,
+}
+
+impl Middle {
+    async fn of(server: &Running, key: &SealKey) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let peer = Peer::builder().sealed(key.clone()).over(near).unwrap();
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut far = tcp(server).await;
+        let hello = frame(&mut client).await;
+        far.write_all(&hello).await.unwrap();
+        let hello = frame(&mut far).await;
+        client.write_all(&hello).await.unwrap();
+        Self { peer, client, server: far }
+    }
+
+    /// Has the client call, and gives the frame that says so.
+    async fn call(&mut self) -> (tokio::task::JoinHandle<Result<String, Status>>, Vec<u8>) {
+        let peer = self.peer.clone();
+        let call = tokio::spawn(async move { whisper::call(&peer, "the hare".to_owned()).await });
+        (call, frame(&mut self.client).await)
+    }
+}
+
+#[tokio::test]
+async fn frames_cannot_be_repeated_exchanged_left_out_or_cut() {
+    let (key, heard) = (key(), Heard::default());
+    let server = serve(&key, &heard).await;
+    let (_other, elsewhere) = Middle::of(&server, &key).await.call().await;
+    for (what, runs) in [
+        ("repeated", 1),
+        ("exchanged", 0),
+        ("left out", 0),
+        ("cut", 0),
+        ("longer", 0),
+        ("of another connection", 0),
+    ] {
+        let before = heard.count();
+        let mut middle = Middle::of(&server, &key).await;
+        let (first_call, first) = middle.call().await;
+        let (second_call, second) = middle.call().await;
+        let resized = |length: usize| {
+            let mut frame = first.clone();
+            frame.resize(length, 0);
+            let rest = u32::try_from(length - 4).unwrap();
+            frame[..4].copy_from_slice(&rest.to_be_bytes());
+            frame
+        };
+        let said = match what {
+            "repeated" => [&first[..], &first].concat(),
+            "exchanged" => [&second[..], &first].concat(),
+            "left out" => second,
+            "cut" => resized(first.len() - 1),
+            "longer" => resized(first.len() + 1),
+            _ => elsewhere.clone(),
+        };
+        middle.server.write_all(&said).await.unwrap();
+        let mut answer = Vec::new();
+        // A reset is an end too.
+        let _ = in_time("the end", middle.server.read_to_end(&mut answer)).await;
+        assert!(has(&answer, "ERR_SEAL_INVALID"), "{what}: {}", String::from_utf8_lossy(&answer));
+        assert!(heard.count() <= before + runs, "{what}");
+        drop(middle);
+        for call in [first_call, second_call] {
+            assert_eq!(
+                in_time("the call", call).await.unwrap().unwrap_err().code,
+                Code::Unavailable,
+                "{what}"
+            );
+        }
+    }
+    // The client is as strict with what it is sent.
+    let mut middle = Middle::of(&server, &key).await;
+    let (call, open) = middle.call().await;
+    middle.server.write_all(&open).await.unwrap();
+    let answer = frame(&mut middle.server).await;
+    middle.client.write_all(&[&answer[..], &answer].concat()).await.unwrap();
+    assert_eq!(in_time("the call", call).await.unwrap().unwrap(), "heard the hare");
+    eventually("the client ends the connection", || !middle.peer.is_open()).await;
 }
 
 /// The next frame, its length and all.

@@ -36,7 +36,7 @@ impl Incoming {
         self.identity.as_deref()
     }
 
-    /// Where it came in; `None` for one in memory.
+    /// Where it came in; `None` for one in memory, and for a request to a gateway that is part of another application.
     pub fn endpoint(&self) -> Option<&Endpoint> {
         self.endpoint.as_deref()
     }

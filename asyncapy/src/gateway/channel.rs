@@ -17,15 +17,15 @@ use super::gateway::Inner;
 use super::items::base64;
 use super::refused::{Refused, text};
 use crate::error::Code;
-use crate::mux::Budget;
+use crate::mux::{Budget, FORGET, LINGER};
 use crate::rpc::Status;
 use crate::rpc::relay::{Item, Relay, RelayedCall};
 use crate::server::visit::Visitor;
 
 /// How long a function may still run whose caller has closed the socket.
 const PARTING: Duration = Duration::from_secs(5);
-/// How long the other side has to answer our close.
-const CLOSING: Duration = Duration::from_secs(1);
+/// What stands around the payload of a client's frame, at least, in bytes (RFC 6455, 5.2).
+const FRAME: usize = 6;
 /// After so many unanswered pings the other side is taken for dead, as on any other connection.
 const MISSES: u32 = 2;
 /// How many pings and pongs there may be at once, and each second, as on any other connection (protocol V3, "Limits").
@@ -139,8 +139,16 @@ async fn carry(gateway: &Inner, socket: WebSocket, relay: Relay) {
         None => {}
     }
     drop(relay);
-    let closed = async { while let Some(Ok(_)) = stream.next().await {} };
-    if tokio::time::timeout(CLOSING, closed).await.is_err() {
+    let closed = async {
+        let mut forgotten = 0;
+        while forgotten < FORGET
+            && let Some(Ok(message)) = stream.next().await
+        {
+            forgotten += message.into_data().len() + FRAME;
+        }
+    };
+    // As in any farewell, so much is read and no more until the other side has answered our close.
+    if tokio::time::timeout(LINGER, closed).await.is_err() {
         tracing::debug!(part = "Client handler", "A client does not close its WebSocket");
     }
 }

@@ -7,12 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use crate::mux::{Io, Transport};
-
-/// How long the other side has to close after we have.
-const LINGER: Duration = Duration::from_secs(1);
-/// How much of what it still sends is read and forgotten, in bytes.
-const FORGET: usize = 4 * 1024 * 1024;
+use crate::mux::{FORGET, Io, LINGER, Transport};
 
 /// A connection whose client must read what it is sent: a write that makes no progress for too long fails.
 ///

@@ -10,9 +10,9 @@ use tokio::time::{Instant, timeout_at};
 use super::Io;
 
 /// How long the other side has to close after we have.
-const LINGER: Duration = Duration::from_secs(1);
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
 /// How much of what it still sends is read and forgotten, in bytes.
-const FORGET: usize = 4 * 1024 * 1024;
+pub(crate) const FORGET: usize = 4 * 1024 * 1024;
 
 /// The end of a connection: what is left is written, our side is closed, and the other's is read until it closes too.
 ///

@@ -34,6 +34,8 @@ use credit::Window;
 pub(crate) use credit::{ConnectionWindow, Credit, Grant};
 pub(crate) use entry::{Entry, Outcome};
 pub(crate) use farewell::Farewell;
+#[cfg(feature = "gateway")]
+pub(crate) use farewell::{FORGET, LINGER};
 pub(crate) use handle::Handle;
 pub(crate) use inbox::Taken;
 pub(crate) use intake::Intake;

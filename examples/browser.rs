@@ -1,5 +1,5 @@
 //! A page that speaks the protocol itself, over a WebSocket: calls, streams, a channel, and a function of the page that the
-//! server calls. The client in `browser/asyncaproto.js` can be taken along as it is. `cargo run --example browser -- serve`
+//! server calls. Its client, `asyncaproto.js`, is served by the gateway beside the gateway's own page, at `/api`. `cargo run --example browser -- serve`
 //! serves the page at <http://127.0.0.1:8080/> until Ctrl-C; without `serve` it looks at the page and ends.
 
 use std::net::SocketAddr;
@@ -48,7 +48,6 @@ fn application(gateway: Gateway) -> Router {
     Router::new()
         .route("/", get(async || Html(include_str!("browser/index.html"))))
         .route("/page.js", script(include_str!("browser/page.js")))
-        .route("/asyncaproto.js", script(include_str!("browser/asyncaproto.js")))
         .nest("/api", gateway.into_router())
 }
 
@@ -61,15 +60,15 @@ async fn main() -> Result<()> {
     let address = listener.local_addr()?;
     println!("http://{address}/");
     // The gateway learns from it who calls.
-    let application =
-        application(Gateway::new(&running.handle())).into_make_service_with_connect_info::<SocketAddr>();
+    let application = application(Gateway::new(&running.handle()).page(true))
+        .into_make_service_with_connect_info::<SocketAddr>();
     let serving = tokio::spawn(async move { axum::serve(listener, application).await });
 
     if serves {
         running.until_signal().await?;
     } else {
         for (path, shows) in
-            [("/", "page.js"), ("/page.js", "asyncaproto"), ("/asyncaproto.js", "Connection")]
+            [("/", "page.js"), ("/page.js", "asyncaproto"), ("/api/asyncaproto.js", "Connection")]
         {
             let mut stream = TcpStream::connect(address).await?;
             let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");

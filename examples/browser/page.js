@@ -1,4 +1,5 @@
-import { Connection } from "./asyncaproto.js";
+// The gateway serves it beside its page.
+import { Connection } from "./api/asyncaproto.js";
 
 const form = (id) => document.forms[id];
 const state = document.querySelector("#state");

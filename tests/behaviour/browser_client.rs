@@ -1,4 +1,4 @@
-//! The client in JavaScript that the example `browser` shows, driven by Node.
+//! The client in JavaScript that the gateway serves for browsers, driven by Node.
 //!
 //! Where there is no Node, or one without WebSockets, the tests say `SKIPPED` on stderr, past the harness, and pass.
 

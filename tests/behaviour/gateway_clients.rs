@@ -110,7 +110,7 @@ async fn guards_and_hooks_see_each_request() {
 async fn the_page_is_off_unless_it_is_wanted() {
     let (_server, address) = gateway(server(), |gateway| gateway).await;
     let mut http = Http::connect(address).await;
-    for path in ["/", "/page.js", "/page.css", "/../Cargo.toml", "/page.html"] {
+    for path in ["/", "/page.js", "/page.css", "/asyncaproto.js", "/../Cargo.toml", "/page.html"] {
         http.ask("GET", path, "", b"").await.expect_error(404, "ERR_FUNCTION_UNKNOWN");
     }
     let (_server, address) = gateway(self::server(), |gateway| gateway.page(true)).await;
@@ -121,11 +121,13 @@ async fn the_page_is_off_unless_it_is_wanted() {
     assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
     // All that it needs is there, and comes from nowhere else.
-    for file in ["page.js", "page.css"] {
+    for file in ["page.js", "page.css", "page.svg"] {
         assert!(page.text().contains(&format!("\"{file}\"")));
         assert_eq!(http.ask("GET", &format!("/{file}"), "", b"").await.status, 200);
     }
-    for text in [page.text(), http.ask("GET", "/page.js", "", b"").await.text()] {
+    let client = http.ask("GET", "/asyncaproto.js", "", b"").await;
+    assert_eq!((client.status, client.header("content-type")), (200, Some("text/javascript; charset=utf-8")));
+    for text in [page.text(), client.text(), http.ask("GET", "/page.js", "", b"").await.text()] {
         assert!(!text.contains("http://") && !text.contains("https://") && !text.contains("innerHTML"));
     }
     assert!(!page.text().contains("style=") && !page.text().contains("onclick"));

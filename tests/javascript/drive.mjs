@@ -1,7 +1,7 @@
-// Drives a server by the client of the example `browser`, and says how many things it did.
+// Drives a server by the client that the gateway serves for browsers, and says how many things it did.
 
 import assert from "node:assert/strict";
-import { Connection, Failure } from "../../examples/browser/asyncaproto.js";
+import { Connection, Failure } from "../../asyncapy/src/gateway/page/asyncaproto.js";
 
 const [url, apiKey] = process.argv.slice(2);
 const functions = {

@@ -14,6 +14,7 @@ pub(super) fn find(parts: &Parts) -> Option<Response> {
         "/" => ("text/html; charset=utf-8", include_str!("page/page.html")),
         "/page.js" => ("text/javascript; charset=utf-8", include_str!("page/page.js")),
         "/page.css" => ("text/css; charset=utf-8", include_str!("page/page.css")),
+        "/asyncaproto.js" => ("text/javascript; charset=utf-8", include_str!("page/asyncaproto.js")),
         "/page.svg" => ("image/svg+xml", include_str!("page/page.svg")),
         _ => return None,
     };

@@ -30,6 +30,13 @@ function headers(accept) {
 
 const why = (told) => [told.error, told.field && `(${told.field})`, told.message].filter(Boolean).join(" ");
 
+/** Where a WebSocket of this gateway is. */
+function place(path) {
+  const url = new URL(path, document.baseURI);
+  url.protocol = url.protocol.replace("http", "ws");
+  return url;
+}
+
 /** Whether a type is text, which need not stand in quotation marks here. */
 const isText = (type) => /^(Option<)?(&(static )?)?(String|str|char|Cow<str>)>?$/.test(type.replaceAll("'", ""));
 
@@ -172,7 +179,9 @@ class Entry {
     } catch (error) {
       return this.say(error.message, "bad");
     }
-    return this.isChannel ? this.open(written) : this.call(written);
+    if (!this.isChannel) return this.call(written);
+    // A browser sends no headers with a WebSocket, and so no key; the protocol has a place for it.
+    return find("#key").value.trim() ? this.openByProtocol(written) : this.open(written);
   }
 
   async call(body) {
@@ -229,13 +238,12 @@ class Entry {
   }
 
   open(written) {
-    const url = new URL(path(this.about.name), document.baseURI);
-    url.protocol = url.protocol.replace("http", "ws");
+    const url = place(path(this.about.name));
     url.searchParams.set("arguments", written);
     const socket = new WebSocket(url);
     let last = null;
     let stopped = false;
-    this.socket = socket;
+    this.sink = { send: (item) => socket.send(item), end: () => socket.send("") };
     this.busy(() => {
       stopped = true;
       socket.close(4000);
@@ -253,23 +261,50 @@ class Entry {
       this.busy(null);
       if (stopped) return this.say("Stopped.");
       if (code !== 1000 && code <= 4000) {
-        const key = find("#key").value ? " A browser sends no key with a WebSocket: such channels are opened by the protocol." : "";
-        return this.say(`Closed (${code}).${key}`, "bad");
+        return this.say(`Closed (${code}).`, "bad");
       }
       // The last message is how it has ended.
       this.lines.pop();
       this.draw();
       if (code > 4000) return this.say(`${code - 4000}: ${why(JSON.parse(last))}`, "bad");
-      const result = last.slice('{"result":'.length, -1);
-      this.say(result === "null" ? "Ended." : `Ended with ${result}`, "good");
+      this.ended(last.slice('{"result":'.length, -1));
     });
+  }
+
+  /** The same by the protocol itself, with a key. */
+  async openByProtocol(written) {
+    this.say("Opening.");
+    let connection = null;
+    try {
+      const { Connection } = await import("./asyncaproto.js");
+      connection = await Connection.open(place("asyncaproto"), { apiKey: find("#key").value.trim() });
+      const channel = connection.channel(this.about.name, JSON.parse(written));
+      this.sink = { send: (item) => channel.send(JSON.parse(item)), end: () => channel.finish() };
+      this.busy(() => channel.cancel());
+      this.say("Open.", "good");
+      this.item.focus();
+      for await (const item of channel) {
+        this.show(`< ${item instanceof Uint8Array ? `${item.length} bytes` : JSON.stringify(item)}`);
+      }
+      this.ended(JSON.stringify(channel.value));
+    } catch (failure) {
+      if (failure.code === "ERR_CANCELLED") this.say("Stopped.");
+      else this.say(failure.message, "bad");
+    } finally {
+      this.busy(null);
+      connection?.close();
+    }
+  }
+
+  ended(result) {
+    this.say(result === "null" ? "Ended." : `Ended with ${result}`, "good");
   }
 
   send() {
     const text = this.item.value.trim();
     try {
       const item = json(text, this.about.takes);
-      this.socket.send(item);
+      this.sink.send(item);
       this.show(`> ${item}`);
     } catch (error) {
       return this.say(error.message, "bad");
@@ -279,9 +314,9 @@ class Entry {
     this.item.focus();
   }
 
-  /** An empty message says that no more items follow. */
+  /** Says that no more items follow: to a WebSocket by an empty message. */
   end() {
-    this.socket.send("");
+    this.sink.end();
     this.sending.disabled = true;
   }
 }
@@ -327,6 +362,7 @@ async function load() {
   try {
     const response = await fetch("asyncapy/functions", { method: "POST", headers: headers("application/json") });
     all = await response.json();
+    if (response.status === 401 && !find("#key").value) throw new Error("an API key is asked for");
     if (!response.ok) throw new Error(why(all));
   } catch (error) {
     state.textContent = `The list of functions cannot be had: ${error.message}`;

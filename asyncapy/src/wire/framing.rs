@@ -154,6 +154,21 @@ impl Framing {
         v3::read(input, header, header.saturating_add(length as usize))
     }
 
+    /// The payload's place in the frame of protocol V3 at the front of `input`, if that is whole and begins with `prefix`
+    /// after its length. So it is cut with one look where frames without fields and head follow their like; the prefix is
+    /// that of a frame which [`decode_v3`](Self::decode_v3) has taken, and the payload has at least one byte.
+    #[inline]
+    pub(crate) fn decode_alike(&self, prefix: [u8; v3::PREFIX], input: &[u8]) -> Option<Range<usize>> {
+        let header = self.header_size.bytes();
+        let length = self.length(input)?;
+        if length <= v3::SHORTEST || length > u64::from(self.max_packet_size) {
+            return None;
+        }
+        let end = header.saturating_add(length as usize);
+        let alike = input.get(header..end)?.first_chunk() == Some(&prefix);
+        alike.then_some(header + v3::PREFIX..end)
+    }
+
     /// The frame at the front of `input`, or how many bytes in all are needed to say more.
     ///
     /// Every mistake is told as soon as the byte that shows it is there, in the order of protocol V2, rule 2: a short

@@ -47,7 +47,7 @@ impl Connection {
             match self.framing.decode_v3(rest) {
                 Ok(Ok(frame)) => {
                     let handled = match self.is_plain_item(&frame) {
-                        true => self.items(frame, rest, scratch),
+                        true => self.items(&frame, rest, scratch),
                         false => self.take(&frame, rest, scratch).map(|()| frame.end),
                     };
                     match handled {
@@ -149,30 +149,24 @@ impl Connection {
         self.payloads.is_none() && is_plain_item(frame)
     }
 
-    /// Plain items have come: all of the same stream that stand one behind the other are taken over under one lock. Gives
-    /// how many bytes they have; `bytes` begin with the first of them.
-    fn items(&mut self, first: Frame, bytes: &[u8], scratch: &mut Scratch) -> Result<usize, Violation> {
-        let id = first.stream;
-        let (mut next, mut end, mut allowed) = (Some(first), 0, true);
+    /// Plain items have come: all that follow one another and differ in nothing but their payload are taken over under one
+    /// lock. Gives how many bytes they have; `bytes` begin with the first of them.
+    fn items(&mut self, first: &Frame, bytes: &[u8], scratch: &mut Scratch) -> Result<usize, Violation> {
         let Self { mux, window, framing, .. } = self;
+        let prefix =
+            bytes.get(framing.header_size().bytes()..).and_then(|bytes| bytes.first_chunk().copied());
+        let (mut next, mut end, mut allowed) = (Some(first.payload.clone()), 0, true);
         let items = std::iter::from_fn(|| {
             let rest = &bytes[end..];
-            let frame = match next.take() {
-                Some(first) => first,
-                // What is no such item, or no frame, is the next one's turn.
-                None => match framing.decode_v3(rest) {
-                    Ok(Ok(frame)) if frame.stream == id && is_plain_item(&frame) => frame,
-                    _ => return None,
-                },
-            };
-            allowed = window.receive(frame.payload.len());
-            end += frame.end;
-            allowed.then(|| (frame.encoding, &rest[frame.payload]))
+            let payload = next.take().or_else(|| framing.decode_alike(prefix?, rest))?;
+            allowed = window.receive(payload.len());
+            end += payload.end;
+            allowed.then(|| (first.encoding, &rest[payload]))
         });
-        let arrival = mux.lock().items(id, items, false, &mut scratch.woken);
+        let arrival = mux.lock().items(first.stream, items, false, &mut scratch.woken);
         wake(scratch);
         match allowed {
-            true => self.arrived(id, arrival).map(|()| end),
+            true => self.arrived(first.stream, arrival).map(|()| end),
             false => Err(Violation::new(Code::FlowControl, NO_CREDIT)),
         }
     }

@@ -7,7 +7,7 @@ use crate::wire::Encoding;
 pub(super) const VERSION: u8 = 23;
 
 /// Version, encoding, kind, flags and stream, which every frame has.
-pub(super) const PREFIX: usize = 8;
+pub(in crate::wire) const PREFIX: usize = 8;
 
 /// The least Content-Length.
 pub(in crate::wire) const SHORTEST: u64 = PREFIX as u64;

@@ -37,7 +37,21 @@ pub fn frame_v3(data: &[u8]) {
         assert_eq!(framing.version(rest), Some(23));
         assert_eq!(rewritten(framing, &frame, rest), rest[..frame.end]);
         read_payload(&frame, &rest[frame.payload.clone()]);
+        alike(framing, &frame, rest);
         rest = &rest[frame.end..];
+    }
+}
+
+/// An item is found to be like itself, whole and no shorter.
+fn alike(framing: Framing, frame: &Frame, input: &[u8]) {
+    let plain = frame.kind == FrameKind::Item && frame.flags == Flags::NONE && !frame.payload.is_empty();
+    let prefix: Option<&[u8; frame::PREFIX]> = input[framing.header_size().bytes()..].first_chunk();
+    if let (true, Some(prefix)) = (plain, prefix) {
+        assert_eq!(framing.decode_alike(*prefix, input), Some(frame.payload.clone()));
+        assert_eq!(framing.decode_alike(*prefix, &input[..frame.end - 1]), None);
+        let mut other = *prefix;
+        other[other.len() - 1] ^= 1;
+        assert_eq!(framing.decode_alike(other, input), None);
     }
 }
 

@@ -29,7 +29,7 @@ pub use kind::{Flags, FrameKind};
 pub use metadata::{Metadata, MetadataError, MetadataValue};
 pub use write::{ErrorHeader, ItemHeader, OpenHeader};
 
-pub(super) use frame::{SHORTEST, read};
+pub(super) use frame::{PREFIX, SHORTEST, read};
 
 /// The version byte of protocol V3.
 pub const VERSION: u8 = frame::VERSION;

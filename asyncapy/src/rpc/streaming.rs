@@ -6,8 +6,6 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
-use super::answer::Failed;
-
 /// A function's return type whose items go to the caller one by one: a server stream.
 ///
 /// The items are made no faster than the caller takes them (credits, protocol V3). They may be `Result`s: the first
@@ -84,24 +82,6 @@ impl<T: Send> Streaming<Produced<T>> {
     }
 }
 
-/// Sends what a stream gives into another's sink, up to the first error: so a stream can borrow from what lives in the
-/// same future.
-pub async fn forward<S: Stream, T>(
-    items: Streaming<S>,
-    mut map: impl FnMut(S::Item) -> Result<T, Failed>,
-    sink: Sink<Result<T, Failed>>,
-) {
-    let mut stream = std::pin::pin!(items.into_inner());
-    while let Some(item) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
-        let item = map(item);
-        let last = item.is_err();
-        sink.send(item).await;
-        if last {
-            return;
-        }
-    }
-}
-
 impl<S> fmt::Debug for Streaming<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Streaming")
@@ -175,10 +155,15 @@ impl<T> Stream for Produced<T> {
         let this = &mut *self;
         let take = |slot: &Mutex<Slot<T>>| {
             let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            let (item, waiting) = (slot.item.take()?, std::mem::take(&mut slot.waiting));
-            drop(slot);
-            // Whoever takes the item polls right after: only those who have a waker of their own need be woken.
-            waiting.into_iter().filter(|waker| !waker.will_wake(context.waker())).for_each(Waker::wake);
+            let item = slot.item.take()?;
+            // Whoever takes the item polls right after: only those who have a waker of their own need be woken. Mostly
+            // nobody has, and the list keeps its room.
+            slot.waiting.retain(|waker| !waker.will_wake(context.waker()));
+            if !slot.waiting.is_empty() {
+                let waiting = std::mem::take(&mut slot.waiting);
+                drop(slot);
+                waiting.into_iter().for_each(Waker::wake);
+            }
             Some(item)
         };
         if let Some(item) = take(&this.slot) {

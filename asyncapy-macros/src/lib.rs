@@ -151,7 +151,8 @@ pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # On an impl
 ///
-/// The impl stays as it is; its type can be served, `.service(Counter::default())`, and `CounterClient` calls it.
+/// The impl stays as it is; its type can be served, `.service(Counter::default())`, or a share in it,
+/// `.service(Arc::clone(&counter))`; and `CounterClient` calls it.
 ///
 /// ```text
 /// #[service(name = "counter", timeout = "5s")]

@@ -1,8 +1,9 @@
-use syn::{Attribute, Expr, Ident, Meta, Pat, PatType, Type};
+use syn::{Attribute, Expr, Ident, Meta, Pat, PatType, Path, Type};
 
 use super::function::KIND;
 use crate::field::{Default, Field};
 use crate::mistakes::Mistakes;
+use crate::suggest::nearest;
 use crate::types::{generic_types, last_segment, owned};
 
 /// The types that are extractors wherever they stand.
@@ -80,7 +81,10 @@ impl Attributes {
                 () if path.is_ident("default") => (&mut ours.default, "default"),
                 () if path.is_ident("extract") => (&mut ours.extract, "extract"),
                 () => {
-                    attributes.push(attribute);
+                    match misnamed(path) {
+                        Some(message) => mistakes.under(&attribute, message),
+                        None => attributes.push(attribute),
+                    }
                     continue;
                 }
             };
@@ -139,6 +143,18 @@ impl Attributes {
         field.default = default;
         field
     }
+}
+
+/// What is said of an attribute that was probably meant to be one of ours.
+fn misnamed(path: &Path) -> Option<String> {
+    let word = path.get_ident()?.to_string();
+    if word == "field" {
+        let message = "`#[field]` is for handlers: a caller sends every argument of a function by its name, and \
+                       `#[argument(\"name\")]` gives another one";
+        return Some(message.to_owned());
+    }
+    let meant = nearest(&word, &["argument", "default", "extract"])?;
+    Some(format!("unknown attribute `{word}`; did you mean `{meant}`?"))
 }
 
 /// What an extractor is, as far as a caller must know.

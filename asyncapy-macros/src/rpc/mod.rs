@@ -50,7 +50,8 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         Some(span) if has_body => {
             mistakes.at(span, "the function runs elsewhere: end it with `;` instead of a body");
         }
-        None if !has_body => {
+        // A method has its own mistake.
+        None if !has_body && signature.receiver().is_none() => {
             let message = "a function without a body runs elsewhere: say so with `#[rpc(remote)]`";
             mistakes.under(&body, message);
         }

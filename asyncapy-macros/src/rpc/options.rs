@@ -87,7 +87,11 @@ impl Options {
         mistakes: &mut Mistakes,
     ) -> Result<()> {
         if !input.peek(Ident::peek_any) {
-            return Err(input.error("expected an argument such as `name = \"sum\"` or `idempotent`"));
+            let example = match names.contains(&"idempotent") {
+                true => "`name = \"sum\"` or `idempotent`",
+                false => "`name = \"bank\"` or `timeout = \"5s\"`",
+            };
+            return Err(input.error(format!("expected an argument such as {example}")));
         }
         let key = input.call(Ident::parse_any)?;
         let name = key.to_string();
@@ -103,11 +107,11 @@ impl Options {
             "group" => self.group = Some(function_name(&key, input, "a group", "math")?),
             "private" => self.private = Some(places(&key, input, mistakes)?),
             "timeout" => self.timeout = Some(timeout(&key, input)?),
-            "idempotent" => self.idempotent = true,
+            "idempotent" => self.idempotent = flag(&key, input)?,
             "doc" => self.doc = Some(text(&key, input, "doc = \"The sum of both.\"")?),
             "item" => self.item = Some(item(&key, input)?),
-            "remote" => self.remote = Some(key.span()),
-            "skip" => self.skip = true,
+            "remote" => self.remote = flag(&key, input)?.then(|| key.span()),
+            "skip" => self.skip = flag(&key, input)?,
             _ => self.library = Some(library(&key, input)?),
         }
         Ok(())
@@ -134,6 +138,14 @@ impl Options {
         }
         full
     }
+}
+
+/// An argument that says all by being there.
+fn flag(key: &Ident, input: ParseStream<'_>) -> Result<bool> {
+    if input.peek(Token![=]) || input.peek(token::Paren) {
+        return Err(Error::new(key.span(), format!("`{key}` stands alone: it takes no value")));
+    }
+    Ok(true)
 }
 
 /// `item = u32` or `item = "u32"`.

@@ -1,5 +1,5 @@
 //! Every way in which a call can fail reaches its caller with its code, message, field and details: in all four shapes,
-//! of functions and of methods, in both encodings, over a socket and in memory.
+//! of functions and of methods, async and plain, in both encodings, over a socket and in memory.
 
 use std::future::pending;
 use std::time::Duration;
@@ -7,9 +7,8 @@ use std::time::Duration;
 use asyncapy::prelude::*;
 use asyncapy::rpc::{Cancelled, Peer};
 use asyncapy::server::{Builder, Running};
-use asyncapy_tests::{Streams, eventually, in_time, start};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use asyncapy_tests::{eventually, in_time, start};
+use tokio::net::TcpStream;
 use tokio::task::yield_now;
 
 /// What a function is told to do: at once, or once it has waited or an item has gone each way.
@@ -53,6 +52,18 @@ async fn once(deed: Deed, count: u32) -> Result<u32, Broken> {
     Ok(count)
 }
 
+/// On the blocking pool.
+fn blocked(deed: Deed, count: u32, cancelled: &Cancelled) -> Result<u32, Broken> {
+    let runtime = tokio::runtime::Handle::current();
+    runtime.block_on(async {
+        tokio::select! {
+            done = once(deed, count) => done,
+            // It is not dropped where it waits, and must see to its end itself.
+            () = cancelled.cancelled() => Ok(0),
+        }
+    })
+}
+
 async fn many(deed: Deed, count: u32) -> Result<Streaming<Numbers>, Broken> {
     deed.act(false).await?;
     Ok(Streaming::produce(async move |sink| {
@@ -88,17 +99,23 @@ fn nobody(_: &Client) -> bool {
     false
 }
 
-/// The four shapes, in a module of their own.
+/// The four shapes and a plain function, in a module of their own.
 macro_rules! functions {
     ($module:ident, $($option:tt)*) => {
         mod $module {
             use asyncapy::prelude::*;
+            use asyncapy::rpc::Cancelled;
 
             use super::{Broken, Deed};
 
             #[rpc($($option)*)]
             async fn unary(deed: Deed, count: u32) -> Result<u32, Broken> {
                 super::once(deed, count).await
+            }
+
+            #[rpc($($option)*)]
+            fn blocking(deed: Deed, count: u32, cancelled: Cancelled) -> Result<u32, Broken> {
+                super::blocked(deed, count, &cancelled)
             }
 
             #[rpc($($option)*)]
@@ -134,6 +151,10 @@ impl Methods {
         once(deed, count).await
     }
 
+    fn blocking(&self, deed: Deed, count: u32, cancelled: Cancelled) -> Result<u32, Broken> {
+        blocked(deed, count, &cancelled)
+    }
+
     async fn server_stream(
         &self,
         deed: Deed,
@@ -151,15 +172,15 @@ impl Methods {
     }
 }
 
-const SHAPES: [&str; 4] = ["unary", "server_stream", "client_stream", "duplex"];
+/// What a function of each is called; a plain one beside them.
+pub(crate) const SHAPES: [&str; 5] = ["unary", "blocking", "server_stream", "client_stream", "duplex"];
 
 fn builder() -> Builder {
-    let told = mpsc::unbounded_channel::<Code>().0;
-    Server::builder().linked_in(module_path!()).service(Methods).state(told)
+    Server::builder().linked_in(module_path!()).service(Methods)
 }
 
 /// A server, and connections to it of every kind, each with a name.
-async fn connections(builder: Builder) -> (Running, Vec<(String, Peer)>) {
+pub(crate) async fn connections(builder: Builder) -> (Running, Vec<(String, Peer)>) {
     let server = start(builder).await;
     let mut connections = Vec::new();
     for encoding in [Encoding::Json, Encoding::ZiProto] {
@@ -174,7 +195,7 @@ async fn connections(builder: Builder) -> (Running, Vec<(String, Peer)>) {
 }
 
 /// Calls a function of a shape, and tells how many items came and why there were no more.
-async fn fails(
+pub(crate) async fn fails(
     peer: &Peer,
     shape: &str,
     target: &str,
@@ -183,7 +204,7 @@ async fn fails(
 ) -> (u32, Status) {
     let limit = timeout.unwrap_or(Duration::from_secs(60));
     match shape {
-        "unary" => (0, peer.call::<u32>(target, arguments).timeout(limit).await.unwrap_err()),
+        "unary" | "blocking" => (0, peer.call::<u32>(target, arguments).timeout(limit).await.unwrap_err()),
         "server_stream" => {
             let mut items = peer.stream::<u32>(target, arguments).timeout(limit).await.unwrap();
             let mut count = 0;
@@ -360,72 +381,5 @@ async fn an_overloaded_server_says_so_and_has_not_begun() {
             assert!(status.was_not_run(), "{shape} {name}");
         }
         assert!(!busy.is_finished());
-    }
-}
-
-#[tokio::test]
-async fn a_callee_that_gives_up_is_told_to_its_caller() {
-    for shape in SHAPES {
-        let (near, far) = tokio::io::duplex(4096);
-        given_up(shape, Peer::over(near), Streams::over(far)).await;
-
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        given_up(shape, Peer::over(near), Streams::over(listener.accept().await.unwrap().0)).await;
-    }
-}
-
-/// A callee that reads a call and cancels it.
-async fn given_up(shape: &str, peer: Peer, mut callee: Streams) {
-    let caller = async { fails(&peer, shape, "any.function", &json!([]), None).await.1 };
-    let callee = async {
-        while !callee.next().await.expect("a call").starts_with("OPEN 1") {}
-        callee.cancel(1);
-        assert!(callee.send().await);
-        callee
-    };
-    let (status, _) = in_time("the call is given up", async { tokio::join!(caller, callee) }).await;
-    let message = "the other side has given it up";
-    assert_eq!(status, Status::new(Code::Cancelled).message(message), "{shape}");
-}
-
-/// Tells what its parts learn once the call is given up.
-#[rpc(group = "open")]
-async fn watched(
-    channel: Channel<u32, u32>,
-    cancelled: Cancelled,
-    State(told): State<mpsc::UnboundedSender<Code>>,
-) {
-    let (sender, mut receiver) = channel.split();
-    let receives = told.clone();
-    tokio::spawn(async move {
-        while let Ok(item) = receiver.recv().await {
-            assert_eq!(item, Some(5));
-        }
-        let status = receiver.recv().await.expect_err("the call was given up");
-        receives.send(status.code).expect("somebody listens");
-    });
-    let sends = told.clone();
-    tokio::spawn(async move {
-        cancelled.cancelled().await;
-        let status = sender.send(6).await.expect_err("the call was given up");
-        sends.send(status.code).expect("somebody listens");
-    });
-    pending::<()>().await;
-}
-
-#[tokio::test]
-async fn a_caller_that_gives_up_is_told_to_its_callee() {
-    let (told, mut learned) = mpsc::unbounded_channel();
-    let server = Server::builder().register(watched).state(told);
-    let (_server, connections) = connections(server).await;
-    for (name, peer) in &connections {
-        let channel = peer.channel::<u32, u32>("open.watched", ()).await.unwrap();
-        channel.send(5).await.unwrap();
-        drop(channel);
-        for _ in 0..2 {
-            let code = in_time(name, learned.recv()).await;
-            assert_eq!(code, Some(Code::Cancelled), "{name}");
-        }
     }
 }

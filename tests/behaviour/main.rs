@@ -12,6 +12,7 @@ mod bans;
 mod blocking_handlers;
 mod call_failures;
 mod calling_back;
+mod calls_given_up;
 mod client;
 mod command_line;
 mod compression;

@@ -99,7 +99,13 @@ impl Attributes {
 
     fn role(&self, argument: &PatType, ty: &Type, mistakes: &mut Mistakes) -> Option<Role> {
         let segment = last_segment(ty).map(|segment| segment.ident.to_string()).unwrap_or_default();
-        let by_type = EXTRACTORS.contains(&segment.as_str());
+        let inner = inner_extractor(ty);
+        if inner.as_deref() == Some("Channel") {
+            let message = "a channel says what goes each way, and is always there: take the `Channel` itself";
+            mistakes.under(ty, message);
+            return None;
+        }
+        let by_type = EXTRACTORS.contains(&segment.as_str()) || inner.is_some();
         if let (Some(extract), Some(other)) =
             (&self.extract, self.argument.as_ref().or(self.default.as_ref()))
         {
@@ -155,6 +161,14 @@ fn misnamed(path: &Path) -> Option<String> {
     }
     let meant = nearest(&word, &["argument", "default", "extract"])?;
     Some(format!("unknown attribute `{word}`; did you mean `{meant}`?"))
+}
+
+/// The extractor in an `Option` or a `Result`: whether it was to be had is then for the function to look at.
+fn inner_extractor(ty: &Type) -> Option<String> {
+    last_segment(ty).filter(|segment| segment.ident == "Option" || segment.ident == "Result")?;
+    let inner = last_segment(generic_types(ty)?.first()?)?.ident.to_string();
+    // All that the caller sends is there or is not: `Typed` has no half.
+    (EXTRACTORS.contains(&inner.as_str()) && inner != "Typed").then_some(inner)
 }
 
 /// What an extractor is, as far as a caller must know.

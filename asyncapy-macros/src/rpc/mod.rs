@@ -165,6 +165,16 @@ mod tests {
     }
 
     #[test]
+    fn what_the_caller_sends_is_told_by_the_types() {
+        let item = "fn f(a: Option<u8>, b: Option<Session>, c: Result<State<u8>, Rejection>, d: Peer, #[argument] e: Client) {}";
+        let expansion = expand("", item);
+        assert_eq!(expansion.matches("Parameter :: new").count(), 2, "{expansion}");
+        for sent in ["(\"a\" , \"Option<u8>\" , false)", "(\"e\" , \"Client\" , true)"] {
+            assert!(expansion.contains(sent), "{sent} in {expansion}");
+        }
+    }
+
+    #[test]
     fn a_function_that_runs_elsewhere_has_a_stub_alone() {
         let expansion = expand("remote", "async fn f(a: u32) -> Result<u8, E>;");
         assert!(expansion.contains("struct f") && expansion.contains("CallError < E >"), "{expansion}");

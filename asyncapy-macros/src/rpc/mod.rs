@@ -45,6 +45,9 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         quote!(#library::__private)
     };
     let remote = options.remote;
+    if remote.is_some() {
+        options.for_a_caller(&mut mistakes);
+    }
     let has_body = syn::parse2::<Token![;]>(body.clone()).is_err();
     match remote {
         Some(span) if has_body => {

@@ -32,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) item: Option<Type>,
     pub(crate) remote: Option<Span>,
     pub(crate) skip: bool,
+    /// The names of those that are given, where they stand.
+    given: Vec<Ident>,
 }
 
 /// Where a private function may be called from.
@@ -48,9 +50,8 @@ impl Options {
     pub(crate) fn parse(tokens: TokenStream, names: &[&str], mistakes: &mut Mistakes) -> Self {
         let mut options = Self::default();
         let parser = |input: ParseStream<'_>| {
-            let mut seen = Vec::new();
             while !input.is_empty() {
-                let parsed = options.option(input, names, &mut seen, mistakes);
+                let parsed = options.option(input, names, mistakes);
                 let parsed = mistakes.keep(parsed).is_some();
                 to_next(input, parsed, mistakes);
             }
@@ -79,13 +80,7 @@ impl Options {
         }
     }
 
-    fn option(
-        &mut self,
-        input: ParseStream<'_>,
-        names: &[&str],
-        seen: &mut Vec<String>,
-        mistakes: &mut Mistakes,
-    ) -> Result<()> {
+    fn option(&mut self, input: ParseStream<'_>, names: &[&str], mistakes: &mut Mistakes) -> Result<()> {
         if !input.peek(Ident::peek_any) {
             let example = match names.contains(&"idempotent") {
                 true => "`name = \"sum\"` or `idempotent`",
@@ -98,10 +93,10 @@ impl Options {
         if !names.contains(&name.as_str()) {
             return Err(Error::new(key.span(), unknown(&name, names)));
         }
-        if seen.contains(&name) {
+        if self.given.contains(&key) {
             return Err(Error::new(key.span(), format!("`{name}` is given twice")));
         }
-        seen.push(name.clone());
+        self.given.push(key.clone());
         match name.as_str() {
             "name" => self.name = Some(function_name(&key, input, "a function", "sum")?),
             "group" => self.group = Some(function_name(&key, input, "a group", "math")?),
@@ -115,6 +110,21 @@ impl Options {
             _ => self.library = Some(library(&key, input)?),
         }
         Ok(())
+    }
+
+    /// Refuses what a server decides of a function that runs elsewhere.
+    pub(crate) fn for_a_caller(&self, mistakes: &mut Mistakes) {
+        for key in &self.given {
+            let message = match key.to_string().as_str() {
+                "private" => "who may call a function that runs elsewhere is for its server to say",
+                "timeout" => {
+                    "the time that a function has is for its server to say; a call has its own: \
+                     `call(..).timeout(..)`"
+                }
+                _ => continue,
+            };
+            mistakes.at(key.span(), message);
+        }
     }
 
     /// `::asyncapy`, or what `crate = ..` says.

@@ -289,6 +289,8 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
 
 impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
 
+/// For whoever only reports it: an error of the function's own is `ERR_HANDLER_FAILED` here, with its `Debug` text.
+/// [`Status`] keeps its code.
 impl<E: fmt::Debug> From<CallError<E>> for Error {
     fn from(error: CallError<E>) -> Self {
         match error {

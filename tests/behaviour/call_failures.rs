@@ -5,7 +5,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use asyncapy::prelude::*;
-use asyncapy::rpc::{Cancelled, Peer};
+use asyncapy::rpc::{CallError, Cancelled, Peer};
 use asyncapy::server::{Builder, Running};
 use asyncapy_tests::{eventually, in_time, start};
 use tokio::net::TcpStream;
@@ -385,4 +385,20 @@ async fn an_overloaded_server_says_so_and_has_not_begun() {
         }
         assert!(!busy.is_finished());
     }
+}
+
+/// An error type that could be read from nothing.
+#[rpc]
+async fn perhaps(fails: bool) -> Result<(), Option<String>> {
+    if fails { Err(Some("because".to_owned())) } else { panic!("as asked for") }
+}
+
+#[tokio::test]
+async fn an_error_without_details_is_not_taken_for_the_functions_own() {
+    let server = start(Server::builder().register(perhaps)).await;
+    let peer = server.handle().peer().unwrap();
+    let own = CallError::Function(Some("because".to_owned()));
+    assert_eq!(perhaps::call(&peer, true).await, Err(own));
+    let panicked = CallError::Status(Status::new(Code::HandlerPanicked));
+    assert_eq!(perhaps::call(&peer, false).await, Err(panicked));
 }

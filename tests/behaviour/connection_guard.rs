@@ -174,15 +174,21 @@ async fn one_that_panics_or_takes_too_long_lets_nobody_in() {
     assert_eq!(began.elapsed().as_secs(), 10);
 }
 
-#[tokio::test]
-async fn a_stop_does_not_wait_for_one_that_waits() {
+/// A guard that does not decide, and what tells that it was asked.
+pub(crate) fn undecided() -> (impl Guard, Arc<Semaphore>) {
     let asked = Arc::new(Semaphore::new(0));
     let inside = asked.clone();
-    let builder = echo().connection_guard(guard::from_fn(move |_| {
+    let guard = guard::from_fn(move |_| {
         inside.add_permits(1);
         std::future::pending()
-    }));
-    let server = start(builder).await;
+    });
+    (guard, asked)
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_one_that_waits() {
+    let (guard, asked) = undecided();
+    let server = start(echo().connection_guard(guard)).await;
     let mut client = Raw::connect(&server).await;
     asked.acquire().await.unwrap().forget();
     let report = in_time("the stop", server.shutdown()).await.unwrap();

@@ -121,6 +121,8 @@ async fn nobody_calls_without_a_key() {
         let peer = connect(&server, builder).await;
         let status = in_time("a refusal", async { said::call(&peer).await }).await.unwrap_err();
         assert_eq!(status.code, Code::Unauthorized);
+        // The GOAWAY's own words.
+        assert!(!peer.is_open() && status.message.is_some_and(|why| !why.contains("ended the connection")));
     }
     // One that says nothing of itself is told on its call.
     let peer = Peer::over(tcp(&server).await);

@@ -81,7 +81,12 @@ async fn calls_are_counted_on_both_sides() {
     is(r#"server_calls_total{name="hidden",code="ERR_FUNCTION_PRIVATE"}"#, 1.0);
     is(r#"server_call_sent_bytes_total{name="math.half"}"#, 2.0);
     is(r#"client_call_received_bytes_total{name="math.half"}"#, 2.0);
+    // Three times `{"of": number}`, and `["x"]`.
+    is(r#"server_call_received_bytes_total{name="math.half"}"#, 18.0);
+    is(r#"client_call_sent_bytes_total{name="math.half"}"#, 18.0);
     is(r#"server_call_sent_bytes_total{name="numbers"}"#, 100.0);
+    is(r#"client_call_received_bytes_total{name="numbers"}"#, 100.0);
+    is(r#"client_call_sent_bytes_total{name="numbers"}"#, 5.0);
 
     let in_flight =
         |expected: f64| value(&metrics, r#"asyncapy_server_calls_in_flight{name="held"}"#) == Some(expected);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use asyncapy::client::{Breaker, Retry, RpcClient, RpcClientBuilder};
 use asyncapy::prelude::*;
+use asyncapy::rpc::{Caller, Metrics};
 use asyncapy::server::Builder;
 use asyncapy_tests::{eventually, start};
 
@@ -133,4 +134,27 @@ async fn repeats_after_an_overload_are_counted() {
     let allowed = 1 + usize::try_from(started.elapsed().as_secs()).unwrap();
     assert!(mood.asked() <= 100 + allowed, "{} for 100 calls", mood.asked());
     eventually("nothing is under way", || client.servers()[0].in_flight == 0).await;
+}
+
+/// Refuses the first time.
+#[rpc(group = "pool")]
+async fn second_time(State(mood): State<Mood>, number: u64) -> Result<u64, Code> {
+    if mood.asked.fetch_add(1, Ordering::Relaxed) == 0 { Err(Code::Overloaded) } else { Ok(number) }
+}
+
+#[tokio::test]
+async fn what_is_made_again_is_one_call_and_sent_twice() {
+    let server = start(with(&Mood::default()).register(second_time)).await;
+    let metrics = Metrics::new();
+    let client = RpcClient::connect([place(&server)]).await.unwrap().with(metrics.clone());
+    assert_eq!(second_time::call(&client, 7).await.unwrap(), 7);
+    let text = metrics.render();
+    for line in [
+        r#"asyncapy_client_calls_total{name="pool.second_time",code="OK"} 1"#,
+        // Twice `{"number": 7}`, and 7.
+        r#"asyncapy_client_call_sent_bytes_total{name="pool.second_time"} 18"#,
+        r#"asyncapy_client_call_received_bytes_total{name="pool.second_time"} 1"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
 }

@@ -176,6 +176,19 @@ async fn a_busy_client_makes_more_connections_and_an_idle_one_fewer() {
 }
 
 #[tokio::test]
+async fn as_many_connections_are_kept_as_are_asked_for() {
+    let server = start(named("a")).await;
+    let builder = RpcClient::builder().server(place(&server)).min_connections(3);
+    let client = builder.idle_timeout(Duration::from_millis(10)).connect().await.unwrap();
+    eventually("they are there", || client.servers()[0].connections == 3).await;
+    assert_eq!(server.handle().stats().connections, 3);
+    for _ in 0..100 {
+        assert_eq!(whoami::call(&client).await.unwrap(), "a");
+    }
+    assert_eq!(client.servers()[0].connections, 3, "no more, and none of them is too idle");
+}
+
+#[tokio::test]
 async fn a_call_ends_by_its_deadline() {
     let server = start(named("a")).await;
     let builder = RpcClient::builder().server(place(&server)).timeout(Duration::from_millis(50));

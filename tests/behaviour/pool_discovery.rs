@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use asyncapy::Result;
@@ -148,4 +150,49 @@ async fn a_source_of_ones_own_is_followed() {
     tell.send(address(&b).into_iter().map(|server| server.weight(5)).collect()).await.unwrap();
     eventually("the weight is another", || client.servers()[0].address.weight == 5).await;
     assert_eq!(b.handle().stats().connections, connections, "who stays keeps its connections");
+}
+
+/// A source that does not wait until something has changed.
+struct Hasty {
+    asked: Arc<AtomicUsize>,
+    servers: Vec<ServerAddress>,
+}
+
+impl Discover for Hasty {
+    async fn changed(&mut self) -> Result<Vec<ServerAddress>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Ok(self.servers.clone())
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_never_waits_takes_no_thread_for_itself() {
+    let server = start(named("a")).await;
+    let asked = Arc::<AtomicUsize>::default();
+    let servers = vec![ServerAddress::new(place(&server).parse().unwrap())];
+    let source = Hasty { asked: asked.clone(), servers };
+    let client = in_time("connecting", RpcClient::builder().discover(source).connect()).await.unwrap();
+    assert_eq!(whoami::call(&client).await.unwrap(), "a");
+    tokio::time::pause();
+    let before = asked.load(Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let times = asked.load(Ordering::Relaxed) - before;
+    assert!((50..=101).contains(&times), "it was asked {times} times in 10 s");
+}
+
+#[tokio::test]
+async fn a_server_that_is_to_have_another_name_is_another_server() {
+    let server = start(named("a")).await;
+    let (tell, told) = mpsc::channel(4);
+    let address = ServerAddress::new(place(&server).parse().unwrap());
+    tell.send(vec![address.clone()]).await.unwrap();
+    let client = RpcClient::builder().discover(Told(told)).connect().await.unwrap();
+    assert_eq!(client.servers()[0].address, address);
+    let renamed = address.tls_name("a.example");
+    tell.send(vec![renamed.clone()]).await.unwrap();
+    eventually("it is known by it", || client.servers()[0].address == renamed).await;
+    connected(&client).await;
+    // The connection under the name before is gone.
+    eventually("only the new one is there", || server.handle().stats().connections == 1).await;
+    assert_eq!(whoami::call(&client).await.unwrap(), "a");
 }

@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use asyncapy::server::guard::{self, Refusal};
 use asyncapy::wire::ByteOrder;
 use asyncapy_tests::{at_rest, in_time, start};
 use tokio::process::Command;
@@ -34,7 +35,7 @@ async fn run(arguments: &[&str]) -> Option<usize> {
 async fn its_frames_are_those_of_the_vectors() {
     let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/asyncaproto-v3.json");
     if let Some(done) = run(&["vectors", vectors]).await {
-        assert!(done > 80, "{done}");
+        assert!(done > 100, "{done}");
     }
 }
 
@@ -46,6 +47,17 @@ async fn it_does_everything_once_with_a_server() {
         let settings = ["server", "127.0.0.1", &port, &header.to_string(), &order.to_string()];
         let Some(done) = run(&settings).await else { return };
         assert_eq!(done, 16);
+        at_rest(&server.handle()).await;
+    }
+}
+
+#[tokio::test]
+async fn it_hears_why_it_is_not_let_in() {
+    let refuse = guard::from_fn(async |_| Err(Refusal::new(asyncapy::Code::Unauthorized).message("nobody")));
+    let server = start(functions().connection_guard(refuse)).await;
+    let port = server.local_addr().unwrap().port().to_string();
+    if let Some(done) = run(&["refused", "127.0.0.1", &port, "ERR_UNAUTHORIZED", "nobody"]).await {
+        assert_eq!(done, 3);
         at_rest(&server.handle()).await;
     }
 }

@@ -158,7 +158,8 @@ async fn more_calls_than_streams_wait_for_one_another() {
 }
 
 /// What a stream may be ahead of who takes its items: the items for which there is credit, and those that were taken but
-/// not granted anew yet make it less. The window of who takes at once has grown to this.
+/// not granted anew yet make it less. The window grows while the consumer finds nothing there, which is over when it holds
+/// twice of what he takes at a time: here up to 199.
 const AHEAD: u64 = 512;
 
 #[tokio::test(start_paused = true)]

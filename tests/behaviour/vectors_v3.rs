@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::path::Path;
+use std::time::Duration;
 
 use asyncapy::prelude::*;
-use asyncapy::rpc::Status;
+use asyncapy::rpc::{Peer, Status};
 use asyncapy::server::{Builder, Running};
 use asyncapy::wire::v3::{Fields, FrameKind};
 use asyncapy::wire::{ByteOrder, Encoding, Framing, HeaderSize, decode_value};
@@ -72,6 +73,18 @@ pub(crate) fn functions() -> Builder {
 #[derive(serde::Deserialize)]
 struct File {
     exchanges: Vec<Exchange>,
+    refusals: Vec<Refused>,
+}
+
+#[derive(serde::Deserialize)]
+struct Refused {
+    id: String,
+    header_size: usize,
+    byteorder: String,
+    hex: String,
+    error: String,
+    message: Option<String>,
+    refused: bool,
 }
 
 #[derive(serde::Deserialize)]
@@ -92,10 +105,10 @@ enum Then {
     Either,
 }
 
-fn exchanges() -> Vec<Exchange> {
+fn vectors() -> File {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/asyncaproto-v3.json");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_json::from_str::<File>(&text).unwrap().exchanges
+    serde_json::from_str(&text).unwrap()
 }
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -223,7 +236,7 @@ async fn exchange(vector: Exchange) {
 #[tokio::test]
 async fn every_exchange_is_as_the_vectors_say() {
     let mut all = JoinSet::new();
-    for vector in exchanges() {
+    for vector in vectors().exchanges {
         all.spawn(async move {
             let id = vector.id.clone();
             tokio::spawn(exchange(vector)).await.err().map(|_| id)
@@ -232,5 +245,52 @@ async fn every_exchange_is_as_the_vectors_say() {
     let outcomes = all.join_all().await;
     assert!(outcomes.len() > 40);
     let failed: Vec<_> = outcomes.into_iter().flatten().collect();
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+/// A server that says what the vector says, in `parts`, whatever it is sent.
+async fn says(vector: &Refused, parts: usize) {
+    let (near, mut far) = tokio::io::duplex(64 * 1024);
+    let order: ByteOrder = vector.byteorder.parse().unwrap();
+    let peer = Peer::builder().header_size(vector.header_size).byte_order(order).over(near).unwrap();
+    let calls: Vec<_> = (0..3)
+        .map(|_| {
+            let peer = peer.clone();
+            tokio::spawn(async move { peer.call::<()>("any", ()).await })
+        })
+        .collect();
+    let said = bytes(&vector.hex);
+    for part in said.chunks(said.len().div_ceil(parts)) {
+        far.write_all(part).await.unwrap();
+        // On a clock that jumps, this is as long as the reader has something to do.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut ends = Vec::new();
+    for call in calls {
+        ends.push(in_time("a call", call).await.unwrap().unwrap_err());
+    }
+    ends.push(peer.call::<()>("any", ()).await.unwrap_err());
+    for end in ends {
+        assert_eq!(end.code.as_str(), vector.error);
+        if vector.refused {
+            assert_eq!((&end.message, end.was_not_run()), (&vector.message, true));
+        } else {
+            assert!(end.message.is_some_and(|message| message.contains("no frame of this protocol")));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_refusal_is_read_as_the_vectors_say() {
+    let mut failed = Vec::new();
+    for vector in vectors().refusals {
+        let id = vector.id.clone();
+        let said = tokio::spawn(async move {
+            for parts in [1, 2, usize::MAX] {
+                says(&vector, parts).await;
+            }
+        });
+        failed.extend(said.await.err().map(|_| id));
+    }
     assert!(failed.is_empty(), "{failed:?}");
 }

@@ -34,6 +34,18 @@ def frame(kind, flags, stream, fields=b"", payload=b"", encoding=JSON, header_si
     return len(content).to_bytes(header_size, byteorder) + content
 
 
+def refusal(content):
+    """What a server that lets a connection not in says, in a packet of V2; None if it is anything else."""
+    if content[:2] != b"\x16\0":
+        return None
+    try:
+        said = json.loads(content[2:])
+    except ValueError:
+        return None
+    code = isinstance(said, dict) and said.get("status") == "failure" and said.get("error")
+    return Failure(**said) if code and isinstance(code, str) else None
+
+
 def open_fields(target, name=None, deadline=None):
     named = b"" if name is None else bytes([len(name.encode())]) + name.encode()
     return struct.pack(">H", target) + named + (b"" if deadline is None else struct.pack(">I", deadline))
@@ -152,6 +164,7 @@ class Connection:
         self.streams, self.numbers, self.next = {}, {}, 1
         self.credit, self.taken = 8 << 20, 0
         self.gone, self.peer, self.pongs, self.news = None, None, asyncio.Queue(), asyncio.Event()
+        self.failure = None
 
     async def __aenter__(self):
         self.input, self.output = await asyncio.open_connection(*self.address)
@@ -175,6 +188,8 @@ class Connection:
             await self.write(CREDIT, 0, 0, struct.pack(">II", 0, taken))
 
     async def open(self, name, arguments, ended, deadline=None):
+        if self.failure:
+            raise self.failure
         check(not self.gone, "ERR_UNAVAILABLE")
         while self.credit <= 0:
             self.news.clear()
@@ -212,17 +227,22 @@ class Connection:
 
     async def read(self):
         size, order = self.form["header_size"], self.form["byteorder"]
-        failure = Failure("ERR_UNAVAILABLE")
+        failure, heard = Failure("ERR_UNAVAILABLE"), False
         try:
             while True:
                 length = int.from_bytes(await self.input.readexactly(size), order)
                 check(8 <= length <= 1 << 20, "ERR_REQUEST_MALFORMED")
-                await self.handle(*parse(await self.input.readexactly(length)))
+                content = await self.input.readexactly(length)
+                refused = None if heard else refusal(content)
+                if refused:
+                    raise refused
+                heard = True
+                await self.handle(*parse(content))
         except (asyncio.IncompleteReadError, OSError):
             pass
         except Failure as error:
             failure = error
-        self.gone = self.gone or {"last": 0}
+        self.gone, self.failure = self.gone or {"last": 0}, failure
         for stream in list(self.streams.values()):
             stream.end(failure)
 

@@ -3,6 +3,7 @@ has the vectors' functions. It says `ok` and how many things it did, or fails wi
 
     drive_v3.py vectors FILE
     drive_v3.py server HOST PORT [HEADER_SIZE BYTEORDER]
+    drive_v3.py refused HOST PORT CODE MESSAGE
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import struct
 import sys
 
 from asyncaproto_v3 import (ACK, COMPRESSED, CREDIT, DEADLINE, EMPTY, END, HEAD, JSON, NAME, OPEN, PING, SEALED,
-                            Connection, Failure, frame, open_fields, parse)
+                            Connection, Failure, frame, open_fields, parse, refusal)
 
 
 def vectors(file):
@@ -57,7 +58,14 @@ def vectors(file):
             except Failure as failure:
                 found = failure.code
         assert found == each["code"], (each["id"], found)
-    return len(known["frames"]) + len(known["malformed"])
+    for each in known["refusals"]:
+        raw, size = bytes.fromhex(each["hex"]), each["header_size"]
+        content = raw[size:][:int.from_bytes(raw[:size], each["byteorder"])]
+        # This client reads JSON.
+        if content[1] == JSON:
+            found, told = refusal(content), (each["error"], each.get("message"))
+            assert (found and (found.code, found.message)) == (told if each["refused"] else None), each["id"]
+    return len(known["frames"]) + len(known["malformed"]) + len(known["refusals"])
 
 
 async def fails(code, awaitable):
@@ -106,8 +114,22 @@ async def drive(host, port, header_size=4, byteorder="big"):
     return 16
 
 
+async def refused(host, port, code, message):
+    """A server that lets nobody in."""
+    async with Connection(host, int(port)) as connection:
+        for _ in range(3):
+            try:
+                await asyncio.wait_for(connection.call("math.add", [1, 2]), 10)
+            except Failure as failure:
+                assert (failure.code, failure.message) == (code, message), failure
+            else:
+                raise AssertionError("it was let in")
+    return 3
+
+
 def main(scenario, *rest):
-    print("ok", vectors(*rest) if scenario == "vectors" else asyncio.run(drive(*rest)))
+    scenarios = {"server": drive, "refused": refused}
+    print("ok", vectors(*rest) if scenario == "vectors" else asyncio.run(scenarios[scenario](*rest)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use asyncapy::server::Builder;
+use tokio::net::TcpSocket;
 use tokio::runtime::{self, Runtime};
 
 use crate::wait::eventually;
@@ -10,6 +11,20 @@ use crate::wait::eventually;
 pub struct Machine {
     runtime: Option<Runtime>,
     address: SocketAddr,
+    /// Keeps the port, without listening, also when the plug is pulled: the server of another test would otherwise get it,
+    /// and with it the clients that come back.
+    _held: Option<TcpSocket>,
+}
+
+/// A socket that has the place and does not listen, where the system allows a listener beside it.
+fn hold(place: &str) -> Option<TcpSocket> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let socket = TcpSocket::new_v4().ok()?;
+    socket.set_reuseaddr(true).ok()?;
+    socket.bind(place.parse().ok()?).ok()?;
+    Some(socket)
 }
 
 impl Machine {
@@ -21,9 +36,14 @@ impl Machine {
         // Whoever was there before may take a moment to be gone, and a client that tries to reach it may have the port for as
         // long.
         eventually("the place is free", || std::net::TcpListener::bind(place).is_ok()).await;
+        let held = hold(place);
+        let place = match held.as_ref().and_then(|held| held.local_addr().ok()) {
+            Some(address) => address.to_string(),
+            None => place.to_owned(),
+        };
         let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.unwrap_or_else(|error| panic!("{error}"));
-        let server = builder.listen(place).build().unwrap_or_else(|error| panic!("{error}"));
+        let server = builder.listen(place.as_str()).build().unwrap_or_else(|error| panic!("{error}"));
         let (started, address) = tokio::sync::oneshot::channel();
         runtime.spawn(async move {
             let running = server.start().await.unwrap_or_else(|error| panic!("{error}"));
@@ -32,7 +52,7 @@ impl Machine {
             running.wait().await
         });
         let address = address.await.ok().flatten().expect("an address");
-        Self { runtime: Some(runtime), address }
+        Self { runtime: Some(runtime), address, _held: held }
     }
 
     /// Starts a server on a free port of 127.0.0.1.

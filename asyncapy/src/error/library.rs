@@ -80,7 +80,11 @@ impl fmt::Display for Error {
             Error::TimedOut => f.write_str("timed out"),
             Error::Overloaded => f.write_str("there is more to do than is allowed to wait"),
             Error::Refused { code, message, field } => {
-                write!(f, "the server answered {code}")?;
+                // That nobody was reached, or answered in time, is mostly what our own side says.
+                match code {
+                    Code::Unavailable | Code::DeadlineExceeded => write!(f, "{code}")?,
+                    _ => write!(f, "the server answered {code}")?,
+                }
                 if let Some(field) = field {
                     write!(f, " (field {field:?})")?;
                 }

@@ -10,8 +10,7 @@ use super::gateway::Inner;
 use super::items::{Form, ItemStream};
 use super::refused::Refused;
 use crate::error::Code;
-use crate::mux::Item;
-use crate::rpc::relay::{Relay, RelayedCall};
+use crate::rpc::relay::{Item, Relay, RelayedCall};
 use crate::rpc::{Shape, Status};
 use crate::server::visit::Visitor;
 

@@ -16,9 +16,8 @@ use super::gateway::Inner;
 use super::items::base64;
 use super::refused::{Refused, text};
 use crate::error::Code;
-use crate::mux::Item;
 use crate::rpc::Status;
-use crate::rpc::relay::{Relay, RelayedCall};
+use crate::rpc::relay::{Item, Relay, RelayedCall};
 use crate::server::visit::Visitor;
 
 /// How long a function may still run whose caller has closed the socket.

@@ -12,9 +12,8 @@ use tokio::time::{Instant, Sleep};
 use super::call::accepts;
 use super::refused::{Refused, text};
 use crate::error::Code;
-use crate::mux::Item;
 use crate::rpc::Status;
-use crate::rpc::relay::Relay;
+use crate::rpc::relay::{Item, Relay};
 use crate::server::visit::Visitor;
 
 /// How the items of a stream are written.

@@ -2,13 +2,13 @@
 
 use std::task::Waker;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
 use super::credit::Grant;
 use super::mux::ITEMS_SOFT;
 use super::state::{CROSSING, Phase, State};
-use super::{Entry, Item, Key, Outcome};
+use super::{Entry, Key, Outcome};
 use crate::error::Code;
 use crate::wire::Encoding;
 
@@ -24,23 +24,34 @@ pub(crate) enum Arrival {
 }
 
 impl State {
-    /// An item for a stream has come.
-    pub(crate) fn item(&mut self, id: u32, item: Item, ends: bool, woken: &mut Vec<Waker>) -> Arrival {
-        let bytes = item.payload.len();
+    /// Items for a stream have come, with the opener's END on the last of them if it `ends`. Of those for a stream that
+    /// is not there, the first alone is looked at.
+    pub(crate) fn items<'a>(
+        &mut self,
+        id: u32,
+        mut items: impl Iterator<Item = (Option<Encoding>, &'a [u8])>,
+        ends: bool,
+        woken: &mut Vec<Waker>,
+    ) -> Arrival {
         let Some(entry) = self.of_id(id).filter(|entry| !entry.peer_ended) else {
+            let bytes = items.next().map_or(0, |(_, payload)| payload.len());
             self.consume(bytes);
             return Arrival::Stray;
         };
-        if !entry.window.receive(bytes) {
-            return Arrival::NoCredit;
+        let mut forgotten = 0;
+        for (encoding, payload) in items {
+            if !entry.window.receive(payload.len()) {
+                return Arrival::NoCredit;
+            }
+            if entry.detached {
+                forgotten += payload.len();
+            } else {
+                entry.inbox.push(encoding, payload);
+            }
         }
         entry.peer_ended = ends;
-        if entry.detached {
-            self.consume(bytes);
-        } else {
-            entry.items.push_back(item);
-            entry.receiver.call(woken);
-        }
+        entry.receiver.call(woken);
+        self.consume(forgotten);
         Arrival::Taken
     }
 
@@ -168,6 +179,23 @@ impl State {
         }
     }
 
+    /// The other side ends the connection, and says why: `payload` is like that of an ERROR. It ran no stream above
+    /// `last`.
+    pub(crate) fn dismiss(&mut self, last: u32, encoding: Encoding, payload: &[u8], woken: &mut Vec<Waker>) {
+        let payload = Bytes::copy_from_slice(payload);
+        let refused = Outcome::Refused { encoding, payload: payload.clone() };
+        let failed = Outcome::Failed { encoding, payload };
+        for entry in self.entries.iter_mut().filter(|entry| entry.id != 0) {
+            let ours = (entry.id % 2 == 1) == (self.next_id % 2 == 1);
+            let outcome = if ours && entry.id > last { &refused } else { &failed };
+            entry.end(outcome.clone(), woken);
+        }
+        self.phase = Phase::Dismissed(refused);
+        self.call_senders(woken);
+        self.line.call(usize::MAX, woken);
+        woken.append(&mut self.news);
+    }
+
     /// The other side has said its HELLO.
     pub(crate) fn greet(&mut self, woken: &mut Vec<Waker>) {
         self.greeted = true;
@@ -191,7 +219,7 @@ impl State {
     /// Nothing passes any more: every stream ends, and says why.
     pub(crate) fn over(&mut self, code: &Code, why: &'static str, woken: &mut Vec<Waker>) {
         // The first reason is the true one.
-        if !matches!(self.phase, Phase::Over(..)) {
+        if !matches!(self.phase, Phase::Over(..) | Phase::Dismissed(_)) {
             self.phase = Phase::Over(code.clone(), why);
         }
         self.call_senders(woken);
@@ -280,8 +308,9 @@ impl State {
         false
     }
 
-    /// The connection runs, and looks by itself: nobody need wake it.
-    pub(crate) fn attended(&mut self) {
+    /// The connection runs, and looks by itself: nobody need wake it. The other side has opened so many streams.
+    pub(crate) fn attended(&mut self, accepted: u64) {
+        self.accepted = accepted;
         self.driver = None;
         self.called = false;
     }

@@ -1,11 +1,11 @@
-use std::collections::VecDeque;
 use std::task::Waker;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::inbox::Inbox;
 use super::waiters::Waiters;
-use super::{Credit, Item, Window};
+use super::{Credit, Window};
 use crate::error::Code;
 use crate::wire::Encoding;
 
@@ -22,6 +22,8 @@ pub(crate) enum Outcome {
     Local(Code, &'static str),
     /// It never began: the other side will not run it, so that it can be tried elsewhere.
     NotRun(Code, &'static str),
+    /// The same, as the other side has said in this payload, which is like that of an ERROR.
+    Refused { encoding: Encoding, payload: Bytes },
 }
 
 /// A stream, as both its handle and the connection's task see it.
@@ -32,7 +34,7 @@ pub(crate) struct Entry {
     /// The stream's number, 0 while the entry is free.
     pub(super) id: u32,
     /// Items that have come and were not taken.
-    pub(super) items: VecDeque<Item>,
+    pub(super) inbox: Inbox,
     /// The payload of the result.
     pub(super) buffer: Vec<u8>,
     pub(super) outcome: Option<Outcome>,
@@ -57,7 +59,7 @@ impl Entry {
     pub(super) fn new() -> Self {
         Self {
             id: 0,
-            items: VecDeque::new(),
+            inbox: Inbox::default(),
             buffer: Vec::new(),
             outcome: None,
             receiver: Waiters::default(),
@@ -87,7 +89,7 @@ impl Entry {
     /// Frees the entry.
     pub(super) fn clear(&mut self) {
         self.id = 0;
-        self.items.clear();
+        self.inbox.clear();
         self.buffer.clear();
         self.outcome = None;
         self.receiver.clear();
@@ -96,9 +98,6 @@ impl Entry {
         self.deadline = None;
         if self.buffer.capacity() > KEEP_AT_MOST {
             self.buffer = Vec::new();
-        }
-        if self.items.capacity() > 64 {
-            self.items = VecDeque::new();
         }
     }
 

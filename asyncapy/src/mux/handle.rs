@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 
-use super::{Item, Key, Mux, Outcome};
+use super::{Key, Mux, Outcome};
 
 /// Our end of one stream. Dropped before the stream has ended, it cancels it.
 pub(crate) struct Handle {
@@ -24,16 +24,15 @@ impl Handle {
         &self.mux
     }
 
+    pub(super) fn key(&self) -> Key {
+        self.key
+    }
+
     /// How the stream has ended, with its result in `buffer`; told once.
     pub(crate) fn poll_outcome(&mut self, context: &Context<'_>, buffer: &mut Vec<u8>) -> Poll<Outcome> {
         let polled = self.mux.poll_outcome(self.key, context, buffer);
         self.over = polled.is_ready();
         polled
-    }
-
-    /// The next item; none once the other side sends no more.
-    pub(crate) fn poll_item(&self, context: &Context<'_>) -> Poll<Option<Item>> {
-        self.mux.poll_item(self.key, context)
     }
 
     /// Sends an encoded ITEM with `payload` bytes in it; false if the stream takes nothing more.

@@ -2,8 +2,9 @@
 //! that reads and writes.
 //!
 //! - [`Io`] and [`Timer`]: what every connection's task is made of, V2 and V3 alike.
-//! - [`Mux`]: the streams of a connection; [`Handle`]: our end of one of them; `arrivals`: the other end's.
-//! - [`Credit`], [`Window`] and [`Budget`]: what keeps either side from drowning the other.
+//! - [`Mux`]: the streams of a connection; [`Handle`]: our end of one of them; [`Intake`]: what it receives; `arrivals`:
+//!   the other end's.
+//! - [`Credit`], [`ConnectionWindow`] and [`Budget`]: what keeps either side from drowning the other.
 //! - [`Processor`] and [`Pipeline`]: what payloads pass on their way out and in.
 
 mod arrivals;
@@ -13,8 +14,9 @@ mod credit;
 mod entry;
 mod farewell;
 mod handle;
+mod inbox;
+mod intake;
 mod io;
-mod item;
 mod line;
 #[allow(clippy::module_inception, reason = "the layer is named after its noun")]
 mod mux;
@@ -28,12 +30,14 @@ mod waiters;
 pub(crate) use arrivals::Arrival;
 pub(crate) use budget::Budget;
 pub(crate) use buffers::Buffers;
-pub(crate) use credit::{Credit, Grant, Window};
+use credit::Window;
+pub(crate) use credit::{ConnectionWindow, Credit, Grant};
 pub(crate) use entry::{Entry, Outcome};
 pub(crate) use farewell::Farewell;
 pub(crate) use handle::Handle;
+pub(crate) use inbox::Taken;
+pub(crate) use intake::Intake;
 pub(crate) use io::Io;
-pub(crate) use item::Item;
 pub(crate) use line::Ticket;
 pub(crate) use mux::{ITEMS_SOFT, Key, Mux, Open, Side};
 pub(crate) use state::{CROSSING, MOST_CROSSING, STREAMS};

@@ -5,8 +5,10 @@ use std::task::{Context, Poll, Waker};
 use bytes::BytesMut;
 use tokio::time::Instant;
 
+use super::credit::Room;
+use super::inbox::Inbox;
 use super::state::{CROSSING, Phase, State};
-use super::{Item, Outcome, Ticket};
+use super::{Outcome, Ticket};
 use crate::error::Code;
 use crate::wire::Framing;
 
@@ -95,6 +97,7 @@ impl Mux {
             Phase::Over(ref code, why) => {
                 return Poll::Ready(Err(Outcome::NotRun(code.clone(), why)));
             }
+            Phase::Dismissed(ref refused) => return Poll::Ready(Err(refused.clone())),
         }
         // Who comes last does not go first: what is free is for those who wait.
         let taken = state.ours + if ticket.is_some() { 0 } else { state.line.len() };
@@ -172,30 +175,66 @@ impl Mux {
         }
     }
 
-    /// The next item of a stream; none once it has ended.
-    pub(crate) fn poll_item(&self, key: Key, context: &Context<'_>) -> Poll<Option<Item>> {
+    /// Hands over all that has come on a stream, at least one item; false once it has ended. `told` bytes were taken since
+    /// that was last said.
+    pub(super) fn poll_inbox(
+        &self,
+        key: Key,
+        context: &Context<'_>,
+        inbox: &mut Inbox,
+        told: usize,
+    ) -> Poll<bool> {
         let mut state = self.lock();
-        let Some(entry) = state.entry(key) else { return Poll::Ready(None) };
-        let Some(item) = entry.items.pop_front() else {
-            if entry.peer_ended {
-                return Poll::Ready(None);
+        let polled = match state.entry(key) {
+            None => Poll::Ready(false),
+            Some(entry) if !entry.inbox.is_empty() => {
+                entry.inbox.hand_over(inbox);
+                Poll::Ready(true)
             }
-            entry.receiver.wait(context);
-            return Poll::Pending;
+            Some(entry) if entry.peer_ended => Poll::Ready(false),
+            Some(entry) => {
+                entry.receiver.wait(context);
+                Poll::Pending
+            }
         };
-        let (last, size) = (entry.items.is_empty(), entry.window.items());
-        let grant = if entry.peer_ended { None } else { entry.window.take(item.payload.len(), last) };
-        let grown = entry.window.items() - size;
-        state.may_cross(grown);
-        let before = state.out.len();
-        if let Some((items, bytes)) = grant {
-            self.framing.encode_credit(&mut state.out, key.id, items, bytes);
-        }
-        let many = state.consume(item.payload.len());
-        let waker = if many || state.out.len() > before { state.call_driver(false) } else { None };
+        let waker = state.consume(told).then(|| state.call_driver(false)).flatten();
         drop(state);
         waker.into_iter().for_each(Waker::wake);
-        Poll::Ready(Some(item))
+        polled
+    }
+
+    /// Grants anew what was taken of a stream, if more may come on it; `told` as above.
+    pub(super) fn grant(&self, key: Key, room: &mut Room, told: usize) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let many = state.consume(told);
+        let streams = state.streams();
+        let granted = match state.entry(key) {
+            Some(entry) if !entry.peer_ended => {
+                let (grant, grown) = room.grant(streams, now);
+                entry.window.grant(grant);
+                state.may_cross(grown);
+                // All of it may be kept back: then there is nothing to say.
+                let any = grant != (0, 0);
+                if any {
+                    self.framing.encode_credit(&mut state.out, key.id, grant.0, grant.1);
+                }
+                any
+            }
+            _ => false,
+        };
+        let waker = (many || granted).then(|| state.call_driver(false)).flatten();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Bytes that had come will not be taken any more.
+    pub(super) fn give_back(&self, bytes: usize) {
+        self.with(|state, woken| {
+            if state.consume(bytes) {
+                woken.extend(state.call_driver(false));
+            }
+        });
     }
 
     /// Sends an encoded ITEM, whose stream is filled in here, once there is credit and room; false if the stream takes
@@ -334,6 +373,7 @@ impl Mux {
                 return Poll::Ready(Err(Outcome::NotRun(Code::ShuttingDown, "the other side is going away")));
             }
             Phase::Over(ref code, why) => return Poll::Ready(Err(Outcome::NotRun(code.clone(), why))),
+            Phase::Dismissed(ref refused) => return Poll::Ready(Err(refused.clone())),
         }
         state.listen(context);
         Poll::Pending

@@ -4,18 +4,15 @@ use std::task::{Context, Waker};
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-use super::credit::{MOST_ITEMS, START_CONNECTION, START_ITEMS};
+use super::credit::{CONSUMED, MOST_ITEMS, START_CONNECTION, START_ITEMS};
 use super::line::Line;
 use super::targets::Targets;
-use super::{Entry, Key, Side};
+use super::{Entry, Key, Outcome, Side};
 use crate::error::Code;
 use crate::wire::Framing;
 
 /// Streams that the other side allows at once if it has not said otherwise (protocol V3, "Limits").
 pub(crate) const STREAMS: usize = 1024;
-
-/// So many bytes that handles have taken are worth waking the connection for.
-const CONSUMED: usize = START_CONNECTION as usize / 4;
 
 /// The most frames that can be on their way for a stream when it ends: the items for which there is credit, as many
 /// credits, the end, the cancel. Items for which its window has grown come on top.
@@ -36,6 +33,8 @@ pub(crate) struct State {
     pub(super) by_id: HashMap<u32, u32, BuildIdHasher>,
     /// The number of the next stream that we open.
     pub(super) next_id: u32,
+    /// How many streams the other side has opened, as far as the connection has told.
+    pub(super) accepted: u64,
     /// Streams that we have opened and that have not ended.
     pub(super) ours: usize,
     /// How many of them the other side allows.
@@ -80,6 +79,8 @@ pub(super) enum Phase {
     Draining,
     /// Nothing passes any more.
     Over(Code, &'static str),
+    /// The same, since the other side has said so: what becomes of every further stream.
+    Dismissed(Outcome),
 }
 
 /// Numbers of streams need little hashing: they are dense already.
@@ -112,6 +113,7 @@ impl State {
             free: Vec::new(),
             by_id: HashMap::default(),
             next_id: if side == Side::Connecting { 1 } else { 2 },
+            accepted: 0,
             ours: 0,
             most: STREAMS,
             targets: Targets::default(),
@@ -167,7 +169,7 @@ impl State {
     pub(super) fn remove(&mut self, key: Key, woken: &mut Vec<Waker>) {
         let Some(entry) = self.entry(key) else { return };
         // What nobody will take counts as taken, or the connection would dry up.
-        let left: usize = entry.items.iter().map(|item| item.payload.len()).sum();
+        let left = entry.inbox.bytes();
         entry.clear();
         self.by_id.remove(&key.id);
         self.free.push(key.place);
@@ -186,14 +188,20 @@ impl State {
     pub(super) fn detach(&mut self, key: Key) {
         let Some(entry) = self.entry(key) else { return };
         entry.detached = true;
-        let left: usize = entry.items.drain(..).map(|item| item.payload.len()).sum();
+        let left = entry.inbox.bytes();
+        entry.inbox.clear();
         self.consume(left);
     }
 
     /// Bytes of the connection's window were taken; the connection is to look when they are many.
     pub(super) fn consume(&mut self, bytes: usize) -> bool {
         self.consumed += bytes;
-        self.consumed >= CONSUMED
+        self.consumed >= CONSUMED as usize
+    }
+
+    /// How many streams the connection has had, from either side.
+    pub(super) fn streams(&self) -> u64 {
+        u64::from(self.next_id / 2) + self.accepted
     }
 
     /// Wakes this task when there is news of the connection.
@@ -251,7 +259,6 @@ impl State {
 
     /// The bytes and the number of the items that wait on the stream to be taken.
     pub(crate) fn buffered(&mut self, id: u32) -> (usize, usize) {
-        let items = self.of_id(id).map(|entry| &entry.items);
-        items.map_or((0, 0), |items| (items.iter().map(|item| item.payload.len()).sum(), items.len()))
+        self.of_id(id).map_or((0, 0), |entry| (entry.inbox.bytes(), entry.inbox.len()))
     }
 }

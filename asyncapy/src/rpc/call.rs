@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::args::Arguments;
 use super::caller::{Again, Caller};
-use super::decode::decode_result;
+use super::decode::decode_slice;
 use super::middleware::{Exchange, Reply, Step};
 use super::opening::Opening;
 use super::{Channel, Items, Status};
@@ -168,8 +168,8 @@ where
             };
             let mut buffer = RESULT.take();
             let result = match handle.poll_outcome(context, &mut buffer) {
-                Poll::Ready(Outcome::Result(encoding)) => decode_result(encoding, &buffer),
-                Poll::Ready(Outcome::Empty) => decode_result(Some(Encoding::Json), b"null"),
+                Poll::Ready(Outcome::Result(encoding)) => decode_slice(encoding, &buffer),
+                Poll::Ready(Outcome::Empty) => decode_slice(Some(Encoding::Json), b"null"),
                 Poll::Ready(outcome) => Err(Status::of(outcome)),
                 Poll::Pending => {
                     RESULT.set(buffer);
@@ -199,7 +199,7 @@ where
         let Some(exchange) = opening.exchange(exchange, false) else { return Poll::Pending };
         let outcome = ready!(exchange.poll(context, &mut |step, context| {
             match step {
-                Step::Begin(call) => opening.options = call.into_options(),
+                Step::Begin(call) => opening.begin(call),
                 Step::GoOn => {}
                 Step::GiveUp => {
                     *handle = None;
@@ -252,7 +252,7 @@ fn poll_opened<C: Caller, A: Arguments>(
     let Some(exchange) = opening.exchange(exchange, true) else { return Poll::Pending };
     let outcome = ready!(exchange.poll(context, &mut |step, context| {
         match step {
-            Step::Begin(call) => opening.options = call.into_options(),
+            Step::Begin(call) => opening.begin(call),
             Step::GoOn => {}
             Step::GiveUp => {
                 opening.end(Some(&Status::new(Code::Cancelled)));
@@ -279,8 +279,8 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { opening: Some(opening), exchange, .. } = &mut *self else { return Poll::Pending };
         let opened = ready!(poll_opened(opening, exchange, context, true));
-        let ticket = self.opening.take().and_then(Opening::into_ticket);
-        Poll::Ready(opened.map(|(handle, _)| Items::new(handle, keep(ticket))))
+        let watch = self.opening.take().and_then(|opening| opening.into_watch(true));
+        Poll::Ready(opened.map(|(handle, _)| Items::new(handle, watch)))
     }
 }
 
@@ -294,24 +294,10 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { opening: Some(opening), exchange, .. } = &mut *self else { return Poll::Pending };
         let opened = ready!(poll_opened(opening, exchange, context, false));
-        let ticket = self.opening.take().and_then(Opening::into_ticket);
-        Poll::Ready(opened.map(|(handle, encoding)| Channel::new(handle, encoding, keep(ticket))))
+        let watch = self.opening.take().and_then(|opening| opening.into_watch(false));
+        Poll::Ready(opened.map(|(handle, encoding)| Channel::new(handle, encoding, watch)))
     }
 }
-
-/// A ticket that lasts as long as the stream.
-fn keep<T: Send + 'static>(ticket: Option<T>) -> Option<Box<dyn Keep>> {
-    // Most tickets are nothing at all, and need no room.
-    if size_of::<T>() == 0 { None } else { Some(Box::new(Kept(std::sync::Mutex::new(ticket)))) }
-}
-
-/// What a stream keeps without knowing what it is.
-pub(super) trait Keep: Send + Sync {}
-
-impl<T: Send> Keep for Kept<T> {}
-
-/// A ticket that nobody looks at any more; only who lets go of it may touch it, so that all may hold it.
-struct Kept<T>(#[allow(dead_code, reason = "it is there to be dropped")] std::sync::Mutex<T>);
 
 impl<C: Caller, A, R, E> fmt::Debug for Call<'_, C, A, R, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

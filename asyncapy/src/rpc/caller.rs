@@ -43,6 +43,10 @@ pub trait Caller: Send + Sync {
         choice: &mut Choice,
     ) -> Again;
 
+    /// A stream or a channel is open: what keeps its ticket until it has ended, where anything need be kept.
+    #[doc(hidden)]
+    fn keep(&self, request: &CallRequest<'_>, ticket: Self::Ticket) -> Option<Box<dyn Kept>>;
+
     /// What stands around its calls.
     #[doc(hidden)]
     fn middleware(&self) -> Option<&Layers> {
@@ -136,6 +140,15 @@ pub enum Again {
     Yes,
 }
 
+/// What a [`Caller`] keeps of a stream or a channel that is open. Dropped before the end, it was given up.
+pub trait Kept: Send {
+    /// The first item has come.
+    fn answered(&mut self);
+
+    /// It has ended, well or with a failure; nothing follows.
+    fn ended(&mut self, failure: Option<&Status>);
+}
+
 /// Whoever is shared calls as it would by itself: a client of a service can borrow its caller, or have a share in it.
 macro_rules! shared {
     ($($shared:ty),*) => {$(
@@ -159,6 +172,10 @@ macro_rules! shared {
                 choice: &mut Choice,
             ) -> Again {
                 (**self).ended(request, ticket, failure, choice)
+            }
+
+            fn keep(&self, request: &CallRequest<'_>, ticket: C::Ticket) -> Option<Box<dyn Kept>> {
+                (**self).keep(request, ticket)
             }
 
             fn middleware(&self) -> Option<&Layers> {
@@ -185,5 +202,9 @@ impl Caller for Peer {
 
     fn ended(&self, _: &CallRequest<'_>, (): (), _: Option<&Status>, _: &mut Choice) -> Again {
         Again::No
+    }
+
+    fn keep(&self, _: &CallRequest<'_>, (): ()) -> Option<Box<dyn Kept>> {
+        None
     }
 }

@@ -13,12 +13,12 @@ use serde::de::DeserializeOwned;
 
 use super::Status;
 use super::answer::write_item;
-use super::call::Keep;
 use super::context::call_of;
-use super::decode::decode;
+use super::decode::{decode, decode_item};
+use super::watch::Watch;
 use crate::error::{Code, Rejection};
 use crate::handler::{Extract, Request};
-use crate::mux::{Handle, Outcome};
+use crate::mux::{Handle, Intake, Outcome};
 use crate::wire::{Encoding, v3};
 
 /// A stream of items each way, as long as the call lasts: `In` come in, `Out` go out.
@@ -57,6 +57,7 @@ pub struct Channel<In, Out = Infallible> {
 
 /// The half of a [`Channel`] that receives.
 pub struct Receiver<T> {
+    intake: Intake,
     handle: Arc<Held>,
     items: PhantomData<fn() -> T>,
 }
@@ -68,10 +69,38 @@ pub struct Sender<T> {
     items: PhantomData<fn(T)>,
 }
 
-/// A stream's handle, and what goes back with it.
+/// A stream's handle, and who is told how it goes.
 struct Held {
     handle: Handle,
-    _ticket: Option<Box<dyn Keep>>,
+    watch: Option<Box<Watch>>,
+}
+
+impl Held {
+    /// How the stream has ended, if it has.
+    fn outcome(&self) -> Option<(Outcome, Vec<u8>)> {
+        let outcome = self.handle.outcome();
+        if let (Some(watch), Some((outcome, _))) = (&self.watch, &outcome) {
+            watch.end(outcome);
+        }
+        outcome
+    }
+
+    /// An item has come, with a payload of so many bytes.
+    #[inline]
+    fn note(&self, bytes: usize) {
+        if let Some(watch) = &self.watch {
+            watch.item(bytes);
+        }
+    }
+}
+
+/// Whoever let go of a stream that had ended need not have looked.
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.watch.as_ref().is_some_and(|watch| watch.is_open()) {
+            self.outcome();
+        }
+    }
 }
 
 impl std::ops::Deref for Held {
@@ -83,9 +112,9 @@ impl std::ops::Deref for Held {
 }
 
 impl<In, Out> Channel<In, Out> {
-    pub(super) fn new(handle: Handle, encoding: Encoding, ticket: Option<Box<dyn Keep>>) -> Self {
-        let handle = Arc::new(Held { handle, _ticket: ticket });
-        let receiver = Receiver { handle: handle.clone(), items: PhantomData };
+    pub(super) fn new(handle: Handle, encoding: Encoding, watch: Option<Box<Watch>>) -> Self {
+        let receiver = Receiver::new(handle, watch);
+        let handle = receiver.handle.clone();
         Self { receiver, sender: Sender { handle, encoding, items: PhantomData } }
     }
 
@@ -130,6 +159,11 @@ impl<In, Out: Serialize + 'static> Channel<In, Out> {
 }
 
 impl<T> Receiver<T> {
+    fn new(handle: Handle, watch: Option<Box<Watch>>) -> Self {
+        let intake = Intake::new(&handle);
+        Self { intake, handle: Arc::new(Held { handle, watch }), items: PhantomData }
+    }
+
     /// Waits for the function's result; at the caller alone.
     ///
     /// # Errors
@@ -162,9 +196,12 @@ impl<T: DeserializeOwned + 'static> Receiver<T> {
         poll_fn(|context| self.poll_recv(context)).await
     }
 
-    fn poll_recv(&self, context: &Context<'_>) -> Poll<Result<Option<T>, Status>> {
-        match ready!(self.handle.poll_item(context)) {
-            Some(item) => Poll::Ready(decode(item.encoding, item.payload).map(Some)),
+    fn poll_recv(&mut self, context: &Context<'_>) -> Poll<Result<Option<T>, Status>> {
+        match ready!(self.intake.poll_next(context)) {
+            Some(item) => {
+                self.handle.note(item.payload.len());
+                Poll::Ready(decode_item(item).map(Some))
+            }
             None => Poll::Ready(self.end().map_or(Ok(None), Err)),
         }
     }
@@ -213,9 +250,8 @@ impl<T> Drop for Sender<T> {
 pub struct Items<T>(Option<Receiver<T>>);
 
 impl<T> Items<T> {
-    pub(super) fn new(handle: Handle, ticket: Option<Box<dyn Keep>>) -> Self {
-        let handle = Arc::new(Held { handle, _ticket: ticket });
-        Self(Some(Receiver { handle, items: PhantomData }))
+    pub(super) fn new(handle: Handle, watch: Option<Box<Watch>>) -> Self {
+        Self(Some(Receiver::new(handle, watch)))
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod watch;
 
 pub use crate::wire::v3::{Metadata, MetadataValue};
 pub use answer::{Answer, Failed};
@@ -59,7 +60,7 @@ pub use borrowing::{Borrowing, Hand, borrowing, forward, forward_failure};
 pub use call::{Call, OpenChannel, OpenItems};
 #[doc(hidden)]
 pub use called::{Called, called};
-pub use caller::{Again, CallOptions, CallRequest, Caller, Choice};
+pub use caller::{Again, CallOptions, CallRequest, Caller, Choice, Kept};
 pub use channel::{Channel, Items, Receiver, Sender};
 pub use context::{Cancelled, Deadline};
 pub use credentials::{ApiKeyIdentity, HelloMetadata};

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::args::Arguments;
 use super::caller::{Again, CallOptions, CallRequest, Caller, Choice};
-use super::middleware::{Exchange, OutgoingCall};
+use super::middleware::{Exchange, Meters, OutgoingCall};
+use super::watch::Watch;
 use super::{Peer, Status};
 use crate::error::Error;
 use crate::mux::{Handle, Open, Ticket};
@@ -20,6 +21,8 @@ pub(super) struct Opening<'a, C: Caller, A> {
     arguments: A,
     idempotent: bool,
     pub(super) options: CallOptions,
+    /// Who counts its bytes, if anybody.
+    meters: Option<Box<Meters>>,
     choice: Choice,
     deadline: Option<Instant>,
     /// The place in the line of those who wait for the connection.
@@ -46,6 +49,7 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
             arguments,
             idempotent,
             options: CallOptions::default(),
+            meters: None,
             choice: Choice::default(),
             deadline: None,
             ticket: None,
@@ -75,6 +79,11 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
             *exchange = Some(Box::new(Exchange::new(&self.caller.middleware()?.0, call)));
         }
         exchange.as_deref_mut()
+    }
+
+    /// Goes on with what middleware has made of the call.
+    pub(super) fn begin(&mut self, call: OutgoingCall) {
+        (self.options, self.meters) = call.into_parts();
     }
 
     fn request(&self) -> CallRequest<'_> {
@@ -150,7 +159,11 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
         frame.clear();
         let polled = self.write(peer, left, ends, &mut frame).map(|payload| {
             let open = Open { target: self.target, deadline, payload, ended: ends, awaits };
-            peer.mux().poll_open(context, &mut frame, open, ticket)
+            let polled = peer.mux().poll_open(context, &mut frame, open, ticket);
+            if let (Some(meters), Poll::Ready(Ok(_))) = (&self.meters, &polled) {
+                meters.sent(payload);
+            }
+            polled
         });
         if frame.capacity() <= KEEP_AT_MOST {
             FRAME.set(frame);
@@ -214,8 +227,10 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
         }
     }
 
-    /// What is left of the choice, for a stream that outlives its opening.
-    pub(super) fn into_ticket(self) -> Option<C::Ticket> {
-        self.chosen.map(|(_, ticket)| ticket)
+    /// Who is to be told of a stream that outlives its opening; its items are counted or not.
+    pub(super) fn into_watch(mut self, counted: bool) -> Option<Box<Watch>> {
+        let (_, ticket) = self.chosen.take()?;
+        let kept = self.caller.keep(&self.request(), ticket);
+        Watch::new(kept, self.meters.filter(|_| counted))
     }
 }

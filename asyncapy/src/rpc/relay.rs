@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Peer, Status};
 use crate::error::Code;
-use crate::mux::{Handle, Item, Open, Outcome, Ticket};
+use crate::mux::{Handle, Intake, Open, Outcome, Taken, Ticket};
 use crate::wire::v3::{self, Metadata};
 use crate::wire::{EncodeError, Encoding};
 
@@ -16,7 +17,17 @@ use crate::wire::{EncodeError, Encoding};
 #[derive(Debug)]
 pub(crate) struct Relay {
     handle: Handle,
+    /// One at a time takes items; the lock is for the compiler, who does not know.
+    intake: Mutex<Intake>,
     peer: Peer,
+}
+
+/// An item or a result, as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    /// None: raw bytes.
+    pub(crate) encoding: Option<Encoding>,
+    pub(crate) payload: Bytes,
 }
 
 /// What is known of a relayed call before it is made.
@@ -39,14 +50,16 @@ impl Relay {
         let mut ticket = None;
         poll_fn(|context| {
             let handle = ready!(poll_open(peer, context, &call, &mut ticket))?;
-            Poll::Ready(Ok(Self { handle, peer: peer.clone() }))
+            let intake = Mutex::new(Intake::new(&handle));
+            Poll::Ready(Ok(Self { handle, intake, peer: peer.clone() }))
         })
         .await
     }
 
     /// The next item; none once the other side sends no more.
     pub(crate) fn poll_item(&self, context: &Context<'_>) -> Poll<Option<Item>> {
-        self.handle.poll_item(context)
+        let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        intake.poll_next(context).map(|item| item.map(Item::from))
     }
 
     /// The next item; none once the other side sends no more.
@@ -154,6 +167,12 @@ fn milliseconds(left: Duration) -> u32 {
 #[allow(clippy::needless_pass_by_value, reason = "the shape that `map_err` asks for")]
 fn too_large(error: EncodeError) -> Status {
     Status::new(Code::PacketTooLarge).message(error.to_string()).not_run()
+}
+
+impl From<Taken<'_>> for Item {
+    fn from(taken: Taken<'_>) -> Self {
+        Self { encoding: taken.encoding, payload: taken.payload.into_bytes() }
+    }
 }
 
 impl Item {

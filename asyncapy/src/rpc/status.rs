@@ -132,6 +132,9 @@ impl Status {
             Outcome::Failed { encoding, payload } => Self::told(encoding, payload),
             Outcome::Local(code, why) => Self::new(code).message(why),
             Outcome::NotRun(code, why) => Self::new(code).message(why).not_run(),
+            Outcome::Refused { encoding, payload } => {
+                Self { details: None, not_run: true, ..Self::told(encoding, payload) }
+            }
             Outcome::Result(_) | Outcome::Empty => {
                 Self::new(Code::RequestMalformed).message("the stream has ended otherwise than expected")
             }

@@ -8,10 +8,13 @@ use crate::error::{Error, Result};
 /// A breaker is *closed* while all is well. It *opens* after so many failures in a row, or when of the calls since the
 /// first failure (within the [`window`](Self::window)) too great a part has failed. While it is open no call goes there:
 /// another server takes it, or it fails at once with `ERR_UNAVAILABLE`. After a [`pause`](Self::pause) it is *half open*:
-/// a few calls go through as [`probes`](Self::probes); if all are answered it closes, if one fails it opens again.
+/// a few calls go through as [`probes`](Self::probes); if all are answered it closes, if one fails it opens again, and if
+/// they are neither within as long a pause, others go through.
 ///
 /// A failure is: the server was unavailable or the connection was lost, the call timed out, the server was overloaded. An
-/// error of the application is an answer like any other.
+/// error of the application is an answer like any other. Streams and channels count like calls, by how they end. A probe
+/// among them is answered with its first item; one that has given items and is then given up, or reaches its deadline,
+/// was answered.
 ///
 /// ```
 /// use std::time::Duration;

@@ -3,12 +3,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
-use tracing::warn;
+use tokio::time::{Instant, timeout_at};
 
-use super::backoff::Failures;
 use super::dial::Dialler;
 use super::discover::Source;
+use super::follow::follow;
 use super::settings::{Settings, bounded};
 use super::shared::Shared;
 use super::{Backoff, Balance, Breaker, Discover, Fixed, Retry, RpcClient, ServerAddress};
@@ -140,10 +139,11 @@ impl RpcClientBuilder {
         self
     }
 
-    /// After so long a silence a server is asked whether it is there, 20 s by default; if it does not answer twice, the
-    /// connection is lost.
+    /// After so long a silence a server is asked whether it is there; if it does not answer twice, each time in as long, the
+    /// connection is lost, and calls that may be made again are made elsewhere. By default it is a quarter of
+    /// [`timeout`](Self::timeout), from 500 ms to 20 s, so that they still have time for that.
     pub fn keepalive(mut self, interval: Duration) -> Self {
-        self.settings.keepalive = bounded(interval);
+        self.settings.keepalive = Some(bounded(interval));
         self
     }
 
@@ -357,7 +357,7 @@ impl RpcClientBuilder {
         peer.header_size = settings.header_size;
         peer.byte_order = settings.byte_order;
         peer.max_packet_size = settings.max_packet_size;
-        peer.bounds.ping_interval = settings.keepalive;
+        peer.bounds.ping_interval = settings.keepalive();
         peer.bounds.handshake_timeout = settings.connect_timeout;
         let dial = peer.dial()?;
         Ok(Dialler {
@@ -376,32 +376,5 @@ impl fmt::Debug for RpcClientBuilder {
             .field("servers", &self.servers)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
-    }
-}
-
-/// Takes in what the source says until the client stops.
-async fn follow(mut source: Source, shared: Arc<Shared>) {
-    let mut failures = Failures::default();
-    loop {
-        let changed = tokio::select! {
-            biased;
-            () = shared.stopping() => return,
-            changed = source.changed() => changed,
-        };
-        match changed {
-            Ok(servers) => {
-                failures = Failures::default();
-                shared.apply(&servers);
-            }
-            Err(error) => {
-                warn!(part = "Client", %error, "The list of servers stays as it was");
-                let pause = failures.pause(&shared.settings.backoff, Duration::ZERO, &shared.random);
-                tokio::select! {
-                    biased;
-                    () = shared.stopping() => return,
-                    () = sleep(pause) => {}
-                }
-            }
-        }
     }
 }

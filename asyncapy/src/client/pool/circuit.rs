@@ -62,7 +62,7 @@ struct State {
     window: Window,
     /// Failures in a row.
     consecutive: u32,
-    /// When an open circuit becomes half open.
+    /// When an open circuit becomes half open, and a half-open one that has heard nothing of its probes sends others.
     until: Instant,
     /// Which half-open time it is.
     round: u64,
@@ -112,7 +112,7 @@ impl Circuit {
         match state.stage {
             Stage::Quiet | Stage::Watching => true,
             Stage::Open => now() >= state.until,
-            Stage::HalfOpen => state.has_room(breaker),
+            Stage::HalfOpen => state.has_room(breaker) || now() >= state.until,
         }
     }
 
@@ -122,9 +122,13 @@ impl Circuit {
             return Some(Pass::Free);
         }
         let mut state = self.state();
-        if state.stage == Stage::Open && now() >= state.until {
+        let now = now();
+        // A probe may be a stream that gives nothing for hours: then others tell.
+        let stuck = state.stage == Stage::HalfOpen && !state.has_room(breaker);
+        if (state.stage == Stage::Open || stuck) && now >= state.until {
             state.round += 1;
             (state.probing, state.answered) = (0, 0);
+            state.until = now + breaker.pause;
             self.enter(&mut state, Stage::HalfOpen);
         }
         match state.stage {
@@ -331,6 +335,23 @@ mod tests {
         assert_eq!(bench.record(second, Outcome::Failed), None, "it is of the time before");
         assert_eq!(bench.record(third, Outcome::Unknown), None);
         assert!(bench.admit().is_some(), "its place is free again");
+    }
+
+    #[test]
+    fn probes_of_which_nothing_is_heard_give_way_to_others() {
+        let mut bench = Bench::new(Breaker::default().consecutive(1).probes(2));
+        bench.call(Outcome::Failed);
+        bench.now += 5 * SECOND;
+        let silent = [bench.admit().unwrap(), bench.admit().unwrap()];
+        bench.now += 4 * SECOND;
+        assert_eq!(bench.admit(), None);
+        bench.now += SECOND;
+        let others = [bench.admit().unwrap(), bench.admit().unwrap()];
+        assert_eq!(bench.admit(), None, "no more than two at once");
+        assert_eq!(bench.record(silent[0], Outcome::Failed), None, "it is of the time before");
+        assert_eq!(bench.record(others[0], Outcome::Answered), None);
+        assert_eq!(bench.record(silent[1], Outcome::Answered), None);
+        assert_eq!(bench.record(others[1], Outcome::Answered), Some(Change::Closed));
     }
 
     #[test]

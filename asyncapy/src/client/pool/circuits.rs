@@ -45,6 +45,12 @@ pub(super) struct Leave {
     function: Option<(Arc<Circuit>, Pass)>,
 }
 
+impl Leave {
+    fn is_probe(&self) -> bool {
+        self.server != Pass::Free || self.function.as_ref().is_some_and(|(_, pass)| *pass != Pass::Free)
+    }
+}
+
 /// What changed by an outcome: for the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Changes {
@@ -124,6 +130,21 @@ impl Circuits {
             self.leave(function, &circuit);
         }
         Changes { server, function: changed }
+    }
+
+    /// What was let through as a probe has given its first item: it counts as answered, and goes on as one like any other.
+    pub(super) fn answered(
+        &self,
+        breakers: &Breakers,
+        leave: &mut Leave,
+        function: &str,
+        now: impl Fn() -> Instant,
+    ) -> Changes {
+        if !leave.is_probe() {
+            return Changes::default();
+        }
+        let leave = std::mem::replace(leave, Leave { server: Pass::Free, function: None });
+        self.record(breakers, &leave, function, Outcome::Answered, now)
     }
 
     /// A call was given up: nothing is known of it.
@@ -226,6 +247,22 @@ mod tests {
         });
         assert_eq!(changes[0].function, Some(Change::Closed));
         assert_eq!(changes[1].server, Some(Change::Closed));
+    }
+
+    #[test]
+    fn a_probe_is_answered_once_and_may_fail_later() {
+        let now = Instant::now();
+        let circuits = Circuits::new(now);
+        for _ in 0..2 {
+            call(&circuits, "slow", Outcome::Failed, now);
+        }
+        let later = now + Duration::from_secs(5);
+        let mut leave = circuits.admit(&breakers(), "slow", || later).unwrap();
+        let mut answered = || circuits.answered(&breakers(), &mut leave, "slow", || later);
+        assert_eq!(answered().function, Some(Change::Closed));
+        assert_eq!(answered(), Changes::default(), "it is none any more");
+        let end = || circuits.record(&breakers(), &leave, "slow", Outcome::Failed, || later);
+        assert_eq!((end(), end().function), (Changes::default(), Some(Change::Opened)), "like any other");
     }
 
     #[test]

@@ -33,8 +33,13 @@ pub struct ServerState {
 
 impl ServerState {
     pub(super) fn of(server: &Server) -> Self {
+        let address = ServerAddress {
+            endpoint: server.endpoint.clone(),
+            weight: server.load.weight(),
+            tls_name: server.tls_name.clone(),
+        };
         Self {
-            address: ServerAddress::new(server.endpoint.clone()).weight(server.load.weight()),
+            address,
             connections: server.connections(),
             in_flight: server.load.calls(),
             is_closed: server.circuits.is_closed(),

@@ -6,13 +6,16 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
+use super::open_stream::OpenStream;
 use super::rpc_session::RpcSession;
 use super::settings::bounded;
 use super::shared::{Shared, unavailable};
 use super::ticket::Ticket;
 use super::{RpcClientBuilder, ServerState, StopReport};
 use crate::error::Result;
-use crate::rpc::{Again, Call, CallRequest, Caller, Choice, OpenChannel, OpenItems, Peer, Status, Written};
+use crate::rpc::{
+    Again, Call, CallRequest, Caller, Choice, Kept, OpenChannel, OpenItems, Peer, Status, Written,
+};
 
 /// A client that calls functions of several servers and survives that some of them go.
 ///
@@ -203,6 +206,10 @@ impl Caller for RpcClient {
         choice: &mut Choice,
     ) -> Again {
         self.shared().ended_call(request, ticket, failure, choice)
+    }
+
+    fn keep(&self, request: &CallRequest<'_>, ticket: Ticket) -> Option<Box<dyn Kept>> {
+        Some(Box::new(OpenStream::new(ticket, request.target)))
     }
 }
 

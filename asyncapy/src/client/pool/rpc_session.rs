@@ -8,12 +8,15 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::connection::Connection;
+use super::open_stream::OpenStream;
 use super::rpc_client::Owner;
 use super::server::Server;
 use super::shared::{Shared, unavailable};
 use super::ticket::Ticket;
 use crate::error::{Code, Error};
-use crate::rpc::{Again, Call, CallRequest, Caller, Choice, OpenChannel, OpenItems, Peer, Status, Written};
+use crate::rpc::{
+    Again, Call, CallRequest, Caller, Choice, Kept, OpenChannel, OpenItems, Peer, Status, Written,
+};
 
 tokio::task_local! {
     /// The session in whose scope a task is.
@@ -175,6 +178,10 @@ impl Caller for RpcSession {
 
     fn ended(&self, _: &CallRequest<'_>, _: Ticket, _: Option<&Status>, _: &mut Choice) -> Again {
         Again::No
+    }
+
+    fn keep(&self, request: &CallRequest<'_>, ticket: Ticket) -> Option<Box<dyn Kept>> {
+        Some(Box::new(OpenStream::new(ticket, request.target)))
     }
 }
 

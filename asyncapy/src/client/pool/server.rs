@@ -1,15 +1,18 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::ServerAddress;
+use super::backoff::Failures;
 use super::balance::Candidate;
 use super::circuits::Circuits;
 use super::connection::Connection;
 use super::load::Load;
+use super::random::Random;
 use super::settings::Settings;
 use crate::client::Endpoint;
 
@@ -19,7 +22,6 @@ pub(super) struct Server {
     /// The endpoint as it is written, for calls that name their server.
     pub(super) name: Box<str>,
     /// The name that its certificate must have, where that is not the endpoint's.
-    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "there are no certificates"))]
     pub(super) tls_name: Option<String>,
     pub(super) load: Load,
     pub(super) circuits: Circuits,
@@ -30,6 +32,8 @@ pub(super) struct Server {
     connected: AtomicUsize,
     /// Connections and those in the making: no more than are allowed.
     slots: AtomicUsize,
+    /// How often a connection beyond the first ones could not be made, in a row: who refuses one refuses the next.
+    more: Mutex<Failures>,
     /// Set once, when the server is not to be used any more; the watch wakes the connections' tasks.
     dismissed: AtomicBool,
     gone: watch::Sender<bool>,
@@ -60,12 +64,18 @@ impl Server {
             connections: RwLock::default(),
             connected: AtomicUsize::new(0),
             slots: AtomicUsize::new(0),
+            more: Mutex::default(),
             dismissed: AtomicBool::new(false),
             gone: watch::Sender::new(false),
             problem: Mutex::default(),
             arrived: common.arrived.clone(),
             ended: common.ended.clone(),
         }
+    }
+
+    /// Whether it is the server of that address, with whatever weight.
+    pub(super) fn is_at(&self, address: &ServerAddress) -> bool {
+        (&self.endpoint, &self.tls_name) == (&address.endpoint, &address.tls_name)
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -120,6 +130,16 @@ impl Server {
 
     pub(super) fn free_slot(&self) {
         self.slots.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether a connection beyond the first ones was made. If not: how long the place stays taken.
+    pub(super) fn made_more(&self, made: bool, random: &Random) -> Duration {
+        let mut failures = self.more.lock().unwrap_or_else(PoisonError::into_inner);
+        if made {
+            *failures = Failures::default();
+            return Duration::ZERO;
+        }
+        failures.pause(&self.settings.backoff, Duration::ZERO, random)
     }
 
     /// The server is not to be used any more: its connections close when their calls have ended.

@@ -17,7 +17,8 @@ pub(super) struct Settings {
     pub(super) backoff: Backoff,
     pub(super) breakers: Breakers,
     pub(super) retry: Retry,
-    pub(super) keepalive: Duration,
+    /// What was asked for; see [`keepalive`](Self::keepalive).
+    pub(super) keepalive: Option<Duration>,
     pub(super) timeout: Duration,
     pub(super) connect_timeout: Duration,
     pub(super) wait: Duration,
@@ -41,7 +42,7 @@ impl Default for Settings {
             backoff: Backoff::default(),
             breakers: Breakers::default(),
             retry: Retry::default(),
-            keepalive: Duration::from_secs(20),
+            keepalive: None,
             timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             wait: Duration::from_secs(2),
@@ -54,10 +55,19 @@ impl Default for Settings {
     }
 }
 
+/// The bounds of the interval of pings where nothing is said of it.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(20));
+
 /// The most connections to one server.
 const MOST_CONNECTIONS: usize = 256;
 
 impl Settings {
+    /// The interval of pings. A connection is lost after three of them: by default before its calls are late, so that
+    /// there is time to make them elsewhere.
+    pub(super) fn keepalive(&self) -> Duration {
+        self.keepalive.unwrap_or((self.timeout / 4).clamp(KEEPALIVE.0, KEEPALIVE.1))
+    }
+
     /// # Errors
     /// [`Error::Config`] names the first setting that is none.
     pub(super) fn check(&self) -> Result<()> {
@@ -77,7 +87,7 @@ impl Settings {
         for (name, time) in [
             ("timeout", self.timeout),
             ("connect_timeout", self.connect_timeout),
-            ("keepalive", self.keepalive),
+            ("keepalive", self.keepalive()),
             ("idle_timeout", self.idle_timeout),
         ] {
             if time.is_zero() {
@@ -101,6 +111,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn silence_is_noticed_before_calls_are_late() {
+        let keepalive = |timeout: u64| {
+            Settings { timeout: Duration::from_millis(timeout), ..Settings::default() }
+                .keepalive()
+                .as_millis()
+        };
+        assert_eq!([100, 4_000, 60_000, 600_000].map(keepalive), [500, 1_000, 15_000, 20_000]);
+        let asked = Duration::from_millis(70);
+        assert_eq!(Settings { keepalive: Some(asked), ..Settings::default() }.keepalive(), asked);
+    }
+
+    #[test]
     fn says_what_is_wrong() {
         assert!(Settings::default().check().is_ok());
         type Change = fn(&mut Settings);
@@ -108,7 +130,7 @@ mod tests {
             (|settings| settings.max_connections = 0, "max_connections"),
             (|settings| settings.min_connections = 5, "from 1 to max_connections, 4"),
             (|settings| settings.busy_at = 0, "busy_at"),
-            (|settings| settings.keepalive = Duration::ZERO, "keepalive"),
+            (|settings| settings.keepalive = Some(Duration::ZERO), "keepalive"),
             (|settings| settings.retry = Retry::default().attempts(0), "attempts"),
             (
                 |settings| settings.breakers.function = settings.breakers.function.clone().probes(0),

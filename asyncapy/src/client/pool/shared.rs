@@ -13,7 +13,6 @@ use super::ServerAddress;
 use super::attempt::{Attempt, Waited, WaitingRoom, limit};
 use super::balance::Balancer;
 use super::budget::Budget;
-use super::circuit::Outcome;
 use super::dial::Dialler;
 use super::random::Random;
 use super::server::{Common, Server};
@@ -46,6 +45,9 @@ pub(super) struct Shared {
     stopping: watch::Sender<bool>,
     pub(super) sessions: AtomicUsize,
 }
+
+/// The problems of so many servers are told to a call that finds none.
+const PROBLEMS: usize = 3;
 
 /// Where a call can go.
 enum Found {
@@ -106,7 +108,7 @@ impl Shared {
         let mut before = std::mem::take(&mut *servers);
         let mut added = Vec::new();
         for address in list {
-            let known = before.iter().position(|server| server.endpoint == address.endpoint);
+            let known = before.iter().position(|server| server.is_at(address));
             servers.push(match known {
                 Some(at) => {
                     let server = before.swap_remove(at);
@@ -273,12 +275,13 @@ impl Shared {
         let named = request.options.server.as_deref();
         let servers = self.servers();
         let wanted = servers.iter().filter(|server| named.is_none_or(|name| server.is_called(name)));
-        let problem = wanted.filter_map(|server| server.problem()).next();
+        let problem = |server: &Arc<Server>| Some(format!("{}: {}", server.name, server.problem()?));
+        let problems: Vec<_> = wanted.filter_map(problem).take(PROBLEMS).collect();
         drop(servers);
         let which = self.which(request);
-        match problem {
-            Some(problem) => format!("{which} cannot be reached: {problem}"),
-            None => format!("{which} cannot be reached"),
+        match problems.is_empty() {
+            true => format!("{which} cannot be reached"),
+            false => format!("{which} cannot be reached: {}", problems.join("; ")),
         }
     }
 
@@ -290,22 +293,8 @@ impl Shared {
         failure: Option<&Status>,
         choice: &mut Choice,
     ) -> Again {
-        let Some(failure) = failure else {
-            ticket.settle(request.target, Outcome::Answered, self.epoch);
-            return Again::No;
-        };
-        let is_open = ticket.connection.peer.is_open();
-        let mut outcome = outcome_of(failure);
-        if !is_open {
-            // Before its task has noticed: the next call is not to find it.
-            let connection = &ticket.connection;
-            connection.server.remove(connection);
-            // A connection is lost once, however many calls are lost with it.
-            if outcome == Outcome::Failed && !connection.lose() {
-                outcome = Outcome::Unknown;
-            }
-        }
-        ticket.settle(request.target, outcome, self.epoch);
+        let is_open = ticket.end(request.target, failure, Some(self.epoch));
+        let Some(failure) = failure else { return Again::No };
         let attempts_left = choice.attempts < self.settings.retry.attempts;
         if ticket.pinned || !attempts_left || self.is_stopped() || !may_repeat(failure, request.idempotent) {
             return Again::No;
@@ -334,24 +323,6 @@ fn may_repeat(failure: &Status, idempotent: bool) -> bool {
         Code::Unavailable | Code::TimedOut | Code::Overloaded | Code::TooManyStreams | Code::ShuttingDown
     );
     elsewhere && (failure.was_not_run() || idempotent)
-}
-
-/// What a failure says of the server.
-fn outcome_of(failure: &Status) -> Outcome {
-    match failure.code {
-        // A server that leaves in order has not failed, and a call that was late before it began tells nothing.
-        Code::ShuttingDown | Code::Cancelled => Outcome::Unknown,
-        Code::DeadlineExceeded if failure.was_not_run() => Outcome::Unknown,
-        Code::Unavailable
-        | Code::TimedOut
-        | Code::DeadlineExceeded
-        | Code::HandlerTimedOut
-        | Code::Overloaded
-        | Code::TooManyStreams => Outcome::Failed,
-        // What was never sent says nothing of the server.
-        _ if failure.was_not_run() => Outcome::Unknown,
-        _ => Outcome::Answered,
-    }
 }
 
 /// A call that was not made.

@@ -67,13 +67,15 @@ impl Slot {
     }
 
     async fn fill_once(mut self) {
-        match self.connect().await {
+        let connection = self.connect().await;
+        let pause = self.server.made_more(connection.is_some(), &self.shared.random);
+        match connection {
             Some(connection) => {
                 let limit = self.server.settings.idle_timeout;
                 self.keep(&connection, Some(limit)).await;
             }
             // The slot stays taken meanwhile: a server that refuses is not asked by each call.
-            None => self.pause(Duration::ZERO).await,
+            None => self.wait(pause).await,
         }
     }
 
@@ -120,6 +122,10 @@ impl Slot {
 
     async fn pause(&mut self, held: Duration) {
         let pause = self.failures.pause(&self.server.settings.backoff, held, &self.shared.random);
+        self.wait(pause).await;
+    }
+
+    async fn wait(&mut self, pause: Duration) {
         tokio::select! {
             biased;
             _ = self.gone.wait_for(|gone| *gone) => {}

@@ -8,6 +8,8 @@ use tracing::{info, warn};
 use super::circuit::{Change, Outcome};
 use super::circuits::{Changes, Leave};
 use super::connection::Connection;
+use crate::error::Code;
+use crate::rpc::Status;
 
 /// What a call holds until it has ended: its place in the counts, and the breakers' leave.
 pub struct Ticket {
@@ -15,7 +17,7 @@ pub struct Ticket {
     /// None once the outcome is known, and in a session, where no breaker has a say.
     leave: Option<Leave>,
     /// When it began, where latencies matter.
-    started: Option<Instant>,
+    pub(super) started: Option<Instant>,
     /// Whether the call belongs to this connection and no other.
     pub(super) pinned: bool,
 }
@@ -27,8 +29,35 @@ impl Ticket {
         Self { connection, leave, started, pinned }
     }
 
-    /// Tells the breakers how the call went, and the balancing how long it took.
-    pub(super) fn settle(&mut self, function: &str, outcome: Outcome, epoch: Instant) {
+    /// The call has ended, well or with a failure: the breakers are told, and the balancing how long it took since
+    /// `epoch` where that matters. Whether the connection is still open.
+    pub(super) fn end(&mut self, function: &str, failure: Option<&Status>, epoch: Option<Instant>) -> bool {
+        let connection = &self.connection;
+        let is_open = failure.is_none() || connection.peer.is_open();
+        let mut outcome = failure.map_or(Outcome::Answered, outcome_of);
+        if !is_open {
+            // Before its task has noticed: the next call is not to find it.
+            connection.server.remove(connection);
+            // A connection is lost once, however many calls are lost with it.
+            if outcome == Outcome::Failed && !connection.lose() {
+                outcome = Outcome::Unknown;
+            }
+        }
+        self.settle(function, outcome, epoch);
+        is_open
+    }
+
+    /// A stream has given its first item: if it is a probe, it has come off.
+    pub(super) fn answered(&mut self, function: &str) {
+        let server = &self.connection.server;
+        let Some(leave) = &mut self.leave else { return };
+        let changes = server.circuits.answered(&server.settings.breakers, leave, function, Instant::now);
+        if changes != Changes::default() {
+            self.tell(function, changes);
+        }
+    }
+
+    fn settle(&mut self, function: &str, outcome: Outcome, epoch: Option<Instant>) {
         let server = &self.connection.server;
         if let Some(leave) = self.leave.take() {
             let breakers = &server.settings.breakers;
@@ -38,7 +67,7 @@ impl Ticket {
             }
         }
         // What failed says nothing of how long an answer takes; a caller that has gone neither.
-        if let Some(started) = self.started.filter(|_| outcome == Outcome::Answered) {
+        if let (Some(started), Some(epoch), Outcome::Answered) = (self.started, epoch, outcome) {
             let now = Instant::now();
             server.load.measure(now - started, now - epoch);
         }
@@ -64,6 +93,24 @@ impl Ticket {
             }
             None => {}
         }
+    }
+}
+
+/// What a failure says of the server.
+fn outcome_of(failure: &Status) -> Outcome {
+    match failure.code {
+        // A server that leaves in order has not failed, and a call that was late before it began tells nothing.
+        Code::ShuttingDown | Code::Cancelled => Outcome::Unknown,
+        Code::DeadlineExceeded if failure.was_not_run() => Outcome::Unknown,
+        Code::Unavailable
+        | Code::TimedOut
+        | Code::DeadlineExceeded
+        | Code::HandlerTimedOut
+        | Code::Overloaded
+        | Code::TooManyStreams => Outcome::Failed,
+        // What was never sent says nothing of the server.
+        _ if failure.was_not_run() => Outcome::Unknown,
+        _ => Outcome::Answered,
     }
 }
 

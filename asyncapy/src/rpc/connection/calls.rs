@@ -93,7 +93,7 @@ impl Connection {
                 "a stream's number is not the other side's next",
             ));
         }
-        if !self.window.receive_bytes(payload.len()) {
+        if !self.window.receive(payload.len()) {
             return Err(Violation::new(Code::FlowControl, "a call was sent without credit"));
         }
         self.seen = id;

@@ -7,7 +7,7 @@ use super::calls::Given;
 use super::scratch::Scratch;
 use super::{Connection, Target};
 use crate::error::Code;
-use crate::mux::{Arrival, Grant, Item, MOST_CROSSING, Outcome, Side, TARGETS};
+use crate::mux::{Arrival, Grant, MOST_CROSSING, Outcome, Side, TARGETS};
 use crate::wire::Encoding;
 use crate::wire::v3::{Fields, Flags, Frame, FrameKind, GoAway};
 
@@ -33,33 +33,39 @@ impl Connection {
         let mut input = std::mem::take(&mut self.input);
         let mut at = 0;
         self.held = false;
+        let turn = self.number.saturating_add(scratch.turn);
         let handled = loop {
             let rest = &input[at..];
             if rest.is_empty() {
                 self.needed = 0;
                 break Ok(());
             }
-            if self.output.len() > self.serving.settings.output_hard {
+            if self.number >= turn || self.output.len() > self.serving.settings.output_hard {
                 self.held = true;
                 break Ok(());
             }
             match self.framing.decode_v3(rest) {
                 Ok(Ok(frame)) => {
-                    if let Err(violation) = self.take(&frame, rest, scratch) {
-                        break Err(violation);
+                    let handled = match self.is_plain_item(&frame) {
+                        true => self.items(frame, rest, scratch),
+                        false => self.take(&frame, rest, scratch).map(|()| frame.end),
+                    };
+                    match handled {
+                        Ok(end) => at += end,
+                        Err(violation) => break Err(violation),
                     }
-                    at += frame.end;
                 }
                 Ok(Err(needed)) => {
                     self.needed = needed;
                     break Ok(());
                 }
                 Err(error) => {
-                    debug!(part = "Client handler", %error, "What came is no frame");
-                    break Err(Violation::new(error.code(), "what came is no frame of this protocol"));
+                    self.unheard &= at == 0;
+                    break self.no_frame(rest, &error);
                 }
             }
         };
+        self.unheard &= at == 0;
         input.advance(at);
         let begun = !input.is_empty() && !self.held;
         if !begun || at > 0 {
@@ -126,17 +132,53 @@ impl Connection {
                 _ => Ok(()),
             };
         }
-        if !self.window.receive_bytes(payload.len()) {
+        if !self.window.receive(payload.len()) {
             return Err(Violation::new(Code::FlowControl, NO_CREDIT));
         }
         if payload.is_empty() && !self.empties.spend() {
             return Err(Violation::new(Code::TooManyFrames, TOO_MANY));
         }
-        let item = Item { encoding: frame.encoding, payload: Bytes::copy_from_slice(payload) };
-        let mut state = self.mux.lock();
-        let arrival = state.item(id, item, ends, &mut scratch.woken);
-        drop(state);
+        let items = std::iter::once((frame.encoding, payload));
+        let arrival = self.mux.lock().items(id, items, ends, &mut scratch.woken);
         wake(scratch);
+        self.arrived(id, arrival)
+    }
+
+    /// Whether a frame is an item and nothing else, to be taken as it is.
+    fn is_plain_item(&self, frame: &Frame) -> bool {
+        self.payloads.is_none() && is_plain_item(frame)
+    }
+
+    /// Plain items have come: all of the same stream that stand one behind the other are taken over under one lock. Gives
+    /// how many bytes they have; `bytes` begin with the first of them.
+    fn items(&mut self, first: Frame, bytes: &[u8], scratch: &mut Scratch) -> Result<usize, Violation> {
+        let id = first.stream;
+        let (mut next, mut end, mut allowed) = (Some(first), 0, true);
+        let Self { mux, window, framing, .. } = self;
+        let items = std::iter::from_fn(|| {
+            let rest = &bytes[end..];
+            let frame = match next.take() {
+                Some(first) => first,
+                // What is no such item, or no frame, is the next one's turn.
+                None => match framing.decode_v3(rest) {
+                    Ok(Ok(frame)) if frame.stream == id && is_plain_item(&frame) => frame,
+                    _ => return None,
+                },
+            };
+            allowed = window.receive(frame.payload.len());
+            end += frame.end;
+            allowed.then(|| (frame.encoding, &rest[frame.payload]))
+        });
+        let arrival = mux.lock().items(id, items, false, &mut scratch.woken);
+        wake(scratch);
+        match allowed {
+            true => self.arrived(id, arrival).map(|()| end),
+            false => Err(Violation::new(Code::FlowControl, NO_CREDIT)),
+        }
+    }
+
+    /// What has come of an item.
+    fn arrived(&mut self, id: u32, arrival: Arrival) -> Result<(), Violation> {
         match arrival {
             Arrival::Taken => Ok(()),
             Arrival::Stray => self.stray(id),
@@ -261,12 +303,8 @@ impl Connection {
             .map_err(|error| Violation::new(error.code(), "the GOAWAY cannot be read"))?;
         if let Some(code) = &goaway.error {
             debug!(part = "Client handler", code = ?code, message = ?goaway.message, "The other side objects");
-            let why = "the other side has ended the connection";
-            self.mux.with(|state, woken| {
-                // Who was not run is told so, and why.
-                state.drain(goaway.last, code, why, woken);
-                state.over(code, why, woken);
-            });
+            let encoding = encoding.unwrap_or(Encoding::Json);
+            self.mux.with(|state, woken| state.dismiss(goaway.last, encoding, payload, woken));
             self.dismissed = true;
             return Ok(());
         }
@@ -293,6 +331,11 @@ impl Connection {
         }
         Some(meant)
     }
+}
+
+/// Whether a frame is an item and nothing else; an empty one is not, since it is counted.
+fn is_plain_item(frame: &Frame) -> bool {
+    frame.kind == FrameKind::Item && frame.flags == Flags::NONE && !frame.payload.is_empty()
 }
 
 /// Wakes whom the last frame concerns, now that no lock is held.

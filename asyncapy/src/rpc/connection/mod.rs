@@ -3,13 +3,14 @@
 //! [`Connection::poll`] is the whole of it: poll the calls that were woken, write what has gathered, read what has come,
 //! then wait for whichever happens first. [`frames`] holds what each frame means, [`calls`] the way of one call,
 //! [`running`] the calls that wait, [`pulse`] the deadlines of the connection itself, [`greeting`] what is agreed on at
-//! first, [`payloads`] what is done to payloads.
+//! first, [`refusal`] what comes instead of an agreement, [`payloads`] what is done to payloads.
 
 mod calls;
 mod frames;
 mod greeting;
 mod payloads;
 mod pulse;
+mod refusal;
 mod running;
 mod scratch;
 #[cfg(test)]
@@ -41,7 +42,7 @@ use super::serving::{Counters, Serving};
 use crate::error::Code;
 use crate::handler::Client;
 use crate::handler::session::{Core, Phase};
-use crate::mux::{Budget, ITEMS_SOFT, Io, Mux, Side, Timer, Window};
+use crate::mux::{Budget, ConnectionWindow, ITEMS_SOFT, Io, Mux, Side, Timer};
 use crate::wire::v3::{GoAway, Hello, Metadata};
 use crate::wire::{Encoding, Framing};
 
@@ -71,7 +72,7 @@ pub(crate) struct Connection {
     /// The same, with those that came after our GOAWAY and are not run.
     seen: u32,
     /// What the other side may still send.
-    window: Window,
+    window: ConnectionWindow,
     control: Budget,
     empties: Budget,
     cancels: Budget,
@@ -88,6 +89,8 @@ pub(crate) struct Connection {
     /// Our part of the agreement on how to seal, until the other side's is there.
     #[cfg(feature = "sealed")]
     begun: Option<Box<Begun>>,
+    /// Whether the other side, if we have connected to it, has had no frame yet: it may refuse the connection.
+    unheard: bool,
     /// Whether the other side has said its own.
     greeted: bool,
     /// Whether the other side may call: where credentials are asked for, they come first.
@@ -102,6 +105,8 @@ pub(crate) struct Connection {
     needed: usize,
     /// Whether frames that have come wait for room in the output.
     held: bool,
+    /// Whether the last read has filled the buffer, so that a larger one saves reads.
+    streaming: bool,
     /// Whether the stream has taken all output and not yet written it.
     unflushed: bool,
     number: u64,
@@ -116,6 +121,9 @@ enum Target {
 
 /// So often a connection goes on by itself before others on its thread have their turn.
 const ROUNDS: u32 = 16;
+
+/// Room to read into where much comes at once, in bytes.
+const BULK: usize = 64 * 1024;
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -205,7 +213,7 @@ impl Connection {
             targets: Vec::new(),
             last: 0,
             seen: 0,
-            window: Window::connection(),
+            window: ConnectionWindow::new(),
             control: Budget::new(200, now),
             empties: Budget::new(100, now),
             // Whoever drops all of his streams at once has done nothing wrong.
@@ -218,6 +226,7 @@ impl Connection {
             hello: parts.hello,
             #[cfg(feature = "sealed")]
             begun: None,
+            unheard: parts.side == Side::Connecting,
             greeted: false,
             admitted,
             leaving: false,
@@ -225,6 +234,7 @@ impl Connection {
             objection: None,
             needed: 0,
             held: false,
+            streaming: false,
             unflushed: false,
             number: 0,
         }
@@ -282,7 +292,7 @@ impl Connection {
     fn poll(&mut self, context: &mut Context<'_>, timer: &mut Timer<'_>) -> Poll<End> {
         self.core().outbox.attended();
         let serving = self.serving.clone();
-        let mut scratch = Scratch::take(&serving.functions);
+        let mut scratch = Scratch::take(&serving.functions, &self.mux);
         let before = self.number;
         let polled = self.drive(context, timer, &mut scratch);
         Counters::add(&serving.counters.calls, self.number - before);
@@ -402,7 +412,7 @@ impl Connection {
     fn collect(&mut self) {
         let consumed = {
             let mut state = self.mux.lock();
-            state.attended();
+            state.attended(self.number);
             state.drain_into(&mut self.output);
             state.take_consumed()
         };
@@ -411,7 +421,7 @@ impl Connection {
 
     /// Bytes of the connection's window were taken.
     fn consume(&mut self, bytes: usize) {
-        if let Some(grant) = self.window.take_bytes(bytes) {
+        if let Some(grant) = self.window.take(bytes) {
             self.framing.encode_credit(&mut self.output, 0, 0, grant);
         }
     }
@@ -422,6 +432,8 @@ impl Connection {
             scratch.buffers.lend_output(&mut self.output);
         }
         self.collect();
+        // What calls have written, as they see it: what is compressed may be far less.
+        let gathered = self.output.len();
         if self.payloads.is_some()
             && let Err(violation) = self.process(scratch)
         {
@@ -452,7 +464,7 @@ impl Connection {
         let left = self.output.len();
         self.mux.with(|state, woken| state.written(left, woken));
         // Only the step from too much to little enough is news to those who wait for room.
-        if before > ITEMS_SOFT && left <= ITEMS_SOFT {
+        if gathered > ITEMS_SOFT && left <= ITEMS_SOFT {
             self.running.wake_stalled();
         }
         Ok(())
@@ -462,13 +474,15 @@ impl Connection {
     fn read(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> Poll<io::Result<usize>> {
         ready!(self.io.poll_readable(context))?;
         scratch.buffers.lend_input(&mut self.input);
-        let least = self.serving.settings.buf;
+        let buf = self.serving.settings.buf;
+        let least = if self.streaming { buf.max(BULK) } else { buf };
         if self.input.capacity() - self.input.len() < least / 4 {
             // The buffer grows with what has come, not with what was announced.
             let missing = self.needed.saturating_sub(self.input.len());
             self.input.reserve(missing.min(self.input.len() * 2).max(least));
         }
         let read = ready!(self.io.poll_read(context, &mut self.input))?;
+        self.streaming = self.input.len() == self.input.capacity();
         self.pulse.heard(Instant::now());
         Poll::Ready(Ok(read))
     }

@@ -1,10 +1,11 @@
 use std::cell::Cell;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::BytesMut;
 
-use crate::mux::Buffers;
+use crate::mux::{Buffers, Mux};
 use crate::rpc::invocation::Invocation;
 use crate::rpc::table::Functions;
 use crate::wire::Index;
@@ -22,7 +23,16 @@ pub(super) struct Scratch {
     pub(super) aside: BytesMut,
     /// A payload that is opened, or frames that are sealed, where that is done.
     pub(super) plain: BytesMut,
+    /// After so many calls what they have answered is written, although more are there.
+    pub(super) turn: u64,
+    /// The connection that ran last on the thread.
+    last: usize,
 }
+
+/// How many calls a connection answers before it writes, while it has the thread to itself: so the other side reads while
+/// this one works, and the two do not wait for each other in turns. Where several connections share a thread, that comes
+/// about without it, and a write for each turn would be for nothing.
+const TURN: u64 = 16;
 
 /// Calls that have ended and can be used again, by function.
 #[derive(Default)]
@@ -37,9 +47,13 @@ thread_local! {
 }
 
 impl Scratch {
-    pub(super) fn take(functions: &Functions) -> Box<Self> {
+    /// The thread's own, for the connection of `mux`.
+    pub(super) fn take(functions: &Functions, mux: &Arc<Mux>) -> Box<Self> {
         let mut scratch = SPARE.take().unwrap_or_default();
         scratch.calls.belong_to(functions);
+        let this = Arc::as_ptr(mux).addr();
+        scratch.turn = if scratch.last == this { TURN } else { u64::MAX };
+        scratch.last = this;
         scratch
     }
 

@@ -28,9 +28,11 @@ use crate::rpc::middleware::{IncomingCall, OutgoingCall, Reply};
 /// | `asyncapy_server_call_received_bytes_total` | `name` | arguments |
 /// | `asyncapy_server_call_sent_bytes_total` | `name` | results and items; not those of channels |
 ///
-/// The same with `client_call` for `server_call` counts the calls that we make, whose arguments are not counted and whose
-/// streams end when they are open; with `server_packet` the packets of handlers. There are no more than 1,024 names of each, and no more
-/// than 64 codes of a name: what comes beyond is counted as `other`, as are functions that do not exist.
+/// The same with `client_call` for `server_call` counts the calls that we make: `sent` are then the arguments, once more for
+/// each time that a call is made again, `received` the results and items, and a stream ends when it is open (its items
+/// are counted as they come). With `server_packet` it is the packets of handlers. There are no more than 1,024 names of
+/// each, and no more than 64 codes of a name: what comes beyond is counted as `other`, as are functions that do not
+/// exist.
 ///
 /// ```
 /// use asyncapy::prelude::*;
@@ -124,17 +126,6 @@ impl Counted for IncomingCall {
     }
 }
 
-impl Counted for OutgoingCall {
-    fn begin<'a>(&self, metrics: &'a Metrics) -> Begun<'a> {
-        metrics.inner.client.begin(self.target(), 0)
-    }
-
-    /// What comes back was received.
-    fn sent(_: &Reply) -> u64 {
-        0
-    }
-}
-
 impl Counted for IncomingPacket {
     fn begin<'a>(&self, metrics: &'a Metrics) -> Begun<'a> {
         metrics.inner.packets.begin(self.handler(), self.packet().payload().len() as u64)
@@ -168,8 +159,9 @@ impl Middleware<IncomingPacket> for Metrics {
 }
 
 impl Middleware<OutgoingCall> for Metrics {
-    async fn handle(&self, call: OutgoingCall, next: Next<OutgoingCall>) -> Outcome<OutgoingCall> {
-        let begun = call.begin(self);
+    async fn handle(&self, mut call: OutgoingCall, next: Next<OutgoingCall>) -> Outcome<OutgoingCall> {
+        let begun = self.inner.client.begin(call.target(), 0);
+        call.count_by(begun.meter());
         let outcome = next.run(call).await;
         match &outcome {
             Ok(reply) => {

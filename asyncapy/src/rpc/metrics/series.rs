@@ -10,6 +10,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::time::Instant;
 
 use crate::error::Code;
+use crate::rpc::middleware::Meter;
 
 /// Names of one side that are told apart.
 const NAMES: usize = 1_024;
@@ -151,7 +152,22 @@ pub(super) struct Begun<'a> {
     ended: bool,
 }
 
+impl Meter for Series {
+    fn sent(&self, bytes: u64) {
+        self.sent.inc_by(bytes);
+    }
+
+    fn received(&self, bytes: u64) {
+        self.received.inc_by(bytes);
+    }
+}
+
 impl Begun<'_> {
+    /// Who counts its bytes, also when it has ended.
+    pub(super) fn meter(&self) -> Arc<dyn Meter> {
+        self.series.clone()
+    }
+
     /// So many bytes have come.
     pub(super) fn received(&self, bytes: u64) {
         self.series.received.inc_by(bytes);

@@ -45,6 +45,7 @@ mod desk;
 mod exchange;
 mod incoming;
 mod invocation;
+mod meter;
 mod outgoing;
 #[cfg(feature = "rate-limit")]
 mod rate_limited;
@@ -54,6 +55,9 @@ mod with;
 pub(super) use self::exchange::{Exchange, Step};
 pub use self::incoming::IncomingCall;
 pub(super) use self::invocation::around;
+#[cfg(feature = "metrics")]
+pub(crate) use self::meter::Meter;
+pub(crate) use self::meter::Meters;
 pub use self::outgoing::OutgoingCall;
 pub use self::reply::Reply;
 #[doc(hidden)]

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::Reply;
+use super::{Meters, Reply};
 use crate::handler::Client;
 use crate::handler::middleware::{Passing, Sealed};
 use crate::rpc::{CallOptions, Metadata, Status};
@@ -12,6 +12,8 @@ pub struct OutgoingCall {
     streams: bool,
     idempotent: bool,
     options: CallOptions,
+    /// Apart from the options, which middleware may replace.
+    meters: Option<Box<Meters>>,
     #[cfg(feature = "tower")]
     next: Option<super::Next<Self>>,
 }
@@ -23,6 +25,7 @@ impl OutgoingCall {
             streams,
             idempotent,
             options,
+            meters: None,
             #[cfg(feature = "tower")]
             next: None,
         }
@@ -63,8 +66,14 @@ impl OutgoingCall {
         self.options.metadata.get_or_insert_default()
     }
 
-    pub(crate) fn into_options(self) -> CallOptions {
-        self.options
+    /// Has its bytes counted.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn count_by(&mut self, meter: std::sync::Arc<dyn super::Meter>) {
+        self.meters.get_or_insert_default().add(meter);
+    }
+
+    pub(crate) fn into_parts(self) -> (CallOptions, Option<Box<Meters>>) {
+        (self.options, self.meters)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Middleware, OutgoingCall};
 use crate::handler::middleware::{Chain, layer};
 use crate::rpc::args::Written;
 use crate::rpc::call::{Call, OpenChannel, OpenItems};
-use crate::rpc::{Again, CallRequest, Caller, Choice, Peer, Status};
+use crate::rpc::{Again, CallRequest, Caller, Choice, Kept, Peer, Status};
 use crate::wire::Encoding;
 
 /// A caller with middleware around its calls: [`Caller::with`] makes it.
@@ -78,6 +78,10 @@ impl<C: Caller> Caller for With<C> {
         choice: &mut Choice,
     ) -> Again {
         self.caller.ended(request, ticket, failure, choice)
+    }
+
+    fn keep(&self, request: &CallRequest<'_>, ticket: Self::Ticket) -> Option<Box<dyn Kept>> {
+        self.caller.keep(request, ticket)
     }
 
     fn middleware(&self) -> Option<&Layers> {

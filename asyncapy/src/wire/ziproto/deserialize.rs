@@ -12,14 +12,13 @@ const DEEPEST: u8 = 128;
 /// It is not left to rmp-serde, which takes a map's integer key for the number of a struct's field: `{0: "x"}` would
 /// set the first field, whatever its name.
 pub(crate) fn deserialize<'de, T: de::Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, DecodeError> {
-    let mut reader = Reader { bytes, at: 0, depth: DEEPEST };
+    let mut reader = Reader { rest: bytes, depth: DEEPEST };
     let value = T::deserialize(&mut reader)?;
-    if reader.at == bytes.len() { Ok(value) } else { Err(DecodeError::new("a list or a map holds too much")) }
+    if reader.rest.is_empty() { Ok(value) } else { Err(DecodeError::new("a list or a map holds too much")) }
 }
 
 struct Reader<'de> {
-    bytes: &'de [u8],
-    at: usize,
+    rest: &'de [u8],
     /// How many levels more there may be.
     depth: u8,
 }
@@ -29,11 +28,32 @@ fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
 }
 
 impl<'de> Reader<'de> {
-    #[inline]
+    #[inline(never)]
     fn token(&mut self) -> Result<Token<'de>, DecodeError> {
-        let (token, next) = read(self.bytes, self.at).map_err(|fault| DecodeError::new(fault.reason()))?;
-        self.at = next;
+        let (token, next) = read(self.rest, 0).map_err(|fault| DecodeError::new(fault.reason()))?;
+        self.rest = self.rest.get(next..).unwrap_or_default();
         Ok(token)
+    }
+
+    /// A string of at most 31 bytes, which most names and many values are, without the way through all other tokens.
+    #[inline(always)]
+    fn short_text(&mut self) -> Option<&'de [u8]> {
+        let (marker @ 0xa0..=0xbf, rest) = self.rest.split_first()? else { return None };
+        let (text, rest) = rest.split_at_checked(usize::from(marker & 0x1f))?;
+        self.rest = rest;
+        Some(text)
+    }
+
+    /// The count of a list or a map of at most 15, whose markers begin at `least`.
+    #[inline(always)]
+    fn short_count(&mut self, least: u8) -> Option<u32> {
+        let (marker, rest) = self.rest.split_first()?;
+        let count = marker.wrapping_sub(least);
+        if count > 15 {
+            return None;
+        }
+        self.rest = rest;
+        Some(count.into())
     }
 
     /// Hands over a value, whatever it is.
@@ -76,11 +96,6 @@ impl<'de> Reader<'de> {
         }
         Ok(())
     }
-
-    #[inline]
-    fn peek_nil(&self) -> bool {
-        self.bytes.get(self.at) == Some(&0xc0)
-    }
 }
 
 /// Takes the token that is asked for the short way; any other is left to the visitor, which says what is wrong.
@@ -112,10 +127,35 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         deserialize_u64: Unsigned => |reader, number, visitor| visitor.visit_u64(number);
         deserialize_f64: Float => |reader, number, visitor| visitor.visit_f64(number);
         deserialize_bool: Bool => |reader, value, visitor| visitor.visit_bool(value);
-        deserialize_str: Text => |reader, bytes, visitor| visitor.visit_borrowed_str(text(bytes)?);
-        deserialize_string: Text => |reader, bytes, visitor| visitor.visit_borrowed_str(text(bytes)?);
-        deserialize_map: Map => |reader, left, visitor| reader.map(left, visitor);
-        deserialize_seq: List => |reader, left, visitor| reader.list(left, visitor);
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.short_text() {
+            Some(bytes) => visitor.visit_borrowed_str(text(bytes)?),
+            None => self.deserialize_any(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.deserialize_str(visitor)
+    }
+
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.short_count(0x80) {
+            Some(left) => self.map(left, visitor),
+            None => self.deserialize_any(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.short_count(0x90) {
+            Some(left) => self.list(left, visitor),
+            None => self.deserialize_any(visitor),
+        }
     }
 
     #[inline]
@@ -130,8 +170,8 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
 
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        if self.peek_nil() {
-            self.at += 1;
+        if let Some((0xc0, rest)) = self.rest.split_first() {
+            self.rest = rest;
             return visitor.visit_none();
         }
         visitor.visit_some(self)
@@ -166,8 +206,8 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match super::skip(self.bytes, self.at) {
-            Some(end) => self.at = end,
+        match super::skip(self.rest, 0).and_then(|end| self.rest.get(end..)) {
+            Some(rest) => self.rest = rest,
             None => return Err(DecodeError::new("the payload ends early")),
         }
         visitor.visit_unit()
@@ -217,7 +257,11 @@ impl<'de> de::MapAccess<'de> for &mut Items<'_, 'de> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DecodeError> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
-        seed.deserialize(Key { token: self.reader.token()? }).map(Some)
+        let token = match self.reader.short_text() {
+            Some(text) => Token::Text(text),
+            None => self.reader.token()?,
+        };
+        seed.deserialize(Key { token }).map(Some)
     }
 
     #[inline]

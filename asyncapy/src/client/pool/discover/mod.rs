@@ -30,8 +30,9 @@ use crate::error::Result;
 ///
 /// # consul, etcd and others
 ///
-/// asyncapy brings no client of a registry: such a crate pulls in its own HTTP or gRPC stack, and the trait is a dozen
-/// lines. As of November 2026, of the crates for them:
+/// asyncapy brings no client of a registry: such a crate pulls in its own HTTP or gRPC stack, which whoever has no registry
+/// should not have to build. A source is one method; the [guide](crate::guide::clients) has a whole one for consul, by
+/// plain HTTP. As of November 2026, of the crates for them:
 ///
 /// - etcd: `etcd-client` (0.21) is well kept, with several releases a year. The source asks for a prefix with
 ///   `get`, answers that list first, and then waits on `watch` from the revision of that answer, so that nothing
@@ -87,7 +88,7 @@ use crate::error::Result;
 /// ```
 pub trait Discover: Send + 'static {
     /// The list of servers: the first time as it is, afterwards once it has changed. A source that never changes again
-    /// waits for ever.
+    /// waits for ever. One that does not wait is asked ten times a second: a list that is as it was changes nothing.
     ///
     /// The client may drop the future when it stops, at no other time.
     ///
@@ -96,8 +97,8 @@ pub trait Discover: Send + 'static {
     fn changed(&mut self) -> impl Future<Output = Result<Vec<ServerAddress>>> + Send;
 }
 
-/// The shortest time between two looks of a source that looks again and again.
-const SHORTEST: Duration = Duration::from_millis(100);
+/// The shortest time between two looks of a source that looks again and again, and between two lists of any.
+pub(super) const SHORTEST: Duration = Duration::from_millis(100);
 
 /// Any source, as the client keeps it.
 pub(super) struct Source(Box<dyn Boxed>);

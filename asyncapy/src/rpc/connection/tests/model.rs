@@ -56,19 +56,30 @@ struct Way {
     sent: u8,
     taken: u8,
     credit: (i64, i64),
+    /// Taken and not granted anew.
     untold: (i64, i64),
+    /// The receiver's room, which doubles while it finds nothing and has the connection to itself.
+    room: (i64, i64),
+    starved: bool,
+    /// How many streams the connection had had when the receiver granted last, and until when that was too many.
+    streams: u64,
+    shared: Option<tokio::time::Instant>,
     /// Whether the sender sends nothing more.
     finished: bool,
 }
 
 impl Way {
-    fn new() -> Self {
+    fn new(streams: u64) -> Self {
         Self {
             items: VecDeque::new(),
             sent: 0,
             taken: 0,
             credit: (64, 65_536),
             untold: (0, 0),
+            room: (64, 65_536),
+            starved: false,
+            streams,
+            shared: None,
             finished: false,
         }
     }
@@ -84,13 +95,36 @@ impl Way {
     }
 
     /// The next item's size; grants as the receiver must, unless the sender will send nothing more.
-    fn take(&mut self, over: bool) -> Option<usize> {
-        let size = self.items.pop_front()?;
+    fn take(&mut self, over: bool, streams: u64) -> Option<usize> {
+        let Some(size) = self.items.pop_front() else {
+            self.starved = true;
+            return None;
+        };
         self.taken = self.taken.wrapping_add(1);
         self.untold = (self.untold.0 + 1, self.untold.1 + size as i64);
-        if !over && (self.untold.0 >= 32 || self.untold.1 >= 32_768) {
-            self.credit = (self.credit.0 + self.untold.0, self.credit.1 + self.untold.1);
-            self.untold = (0, 0);
+        let due = (self.untold.0 >= self.room.0 / 2, self.untold.1 >= self.room.1 / 2);
+        if !over && (due.0 || due.1) {
+            let now = tokio::time::Instant::now();
+            if streams != self.streams {
+                self.streams = streams;
+                self.shared = Some(now + Duration::from_secs(1));
+            }
+            let most = match self.shared {
+                Some(until) if now < until => (256, 65_536),
+                _ => (2048, 262_144),
+            };
+            let starved = std::mem::take(&mut self.starved);
+            let resized = |room: i64, due: bool, untold: i64, most: i64| {
+                let wanted = if starved && due { room * 2 } else { room };
+                wanted.min(most).max(room - untold)
+            };
+            let room = (
+                resized(self.room.0, due.0, self.untold.0, most.0),
+                resized(self.room.1, due.1, self.untold.1, most.1),
+            );
+            self.credit.0 += self.untold.0 + room.0 - self.room.0;
+            self.credit.1 += self.untold.1 + room.1 - self.room.1;
+            (self.room, self.untold) = (room, (0, 0));
         }
         Some(size)
     }
@@ -157,6 +191,8 @@ struct World {
     peers: [Peer; 2],
     jobs: [Jobs; 2],
     streams: Vec<Stream>,
+    /// Streams that the connection has had, calls among them.
+    opened: u64,
 }
 
 impl World {
@@ -167,7 +203,7 @@ impl World {
         let far = connection(far, Side::Accepting, far_serves);
         let peers = [near.owner(), far.owner()];
         let sides = [Driven::new(near), Driven::new(far)];
-        Self { sides, peers, jobs: [near_jobs, far_jobs], streams: Vec::new() }
+        Self { sides, peers, jobs: [near_jobs, far_jobs], streams: Vec::new(), opened: 0 }
     }
 
     async fn settle(&mut self) {
@@ -186,6 +222,7 @@ impl World {
         let mut open = Box::pin(open.into_future());
         let Poll::Ready(Ok(channel)) = poll_once(open.as_mut()) else { panic!("it is opened at once") };
         drop(open);
+        self.opened += 1;
         self.settle().await;
         let mut job = self.jobs[1 - side].try_recv().expect("the function has begun");
         let (sender, receiver) = channel.split();
@@ -195,7 +232,7 @@ impl World {
             sender: [Some(sender), Some(their_sender)],
             receiver: [Some(receiver), Some(their_receiver)],
             answer: Some(job.answer),
-            ways: [Way::new(), Way::new()],
+            ways: [Way::new(self.opened), Way::new(self.opened)],
             ended: None,
             deadline: late.then(|| tokio::time::Instant::now() + DEADLINE),
         });
@@ -237,7 +274,7 @@ impl World {
                         Poll::Ready(Err(status)) => Seen::Failed(status.code),
                         Poll::Pending => Seen::Nothing,
                     };
-                    let expected = match stream.ways[1 - end].take(over) {
+                    let expected = match stream.ways[1 - end].take(over, self.opened) {
                         Some(size) => Seen::Item(number, size),
                         None => stream.end_seen_by(end),
                     };
@@ -288,6 +325,7 @@ impl World {
         let peer = self.peers[side].clone();
         let mut call: Pin<Box<Call<'_, Peer, _, u64>>> = Box::pin(peer.call("one", ()));
         assert!(poll_once(call.as_mut()).is_pending());
+        self.opened += 1;
         self.settle().await;
         assert!(matches!(poll_once(call.as_mut()), Poll::Ready(Ok(1))), "the connection is not usable");
     }
@@ -299,7 +337,7 @@ impl World {
             for id in 1..40 {
                 let (bytes, items) = side.connection.mux.lock().buffered(id);
                 assert!(
-                    items <= 512 && bytes < 65_536 + SIZES[SIZES.len() - 1],
+                    items <= 2048 && bytes < 262_144 + SIZES[SIZES.len() - 1],
                     "{items} items, {bytes} bytes"
                 );
             }
@@ -378,7 +416,7 @@ impl World {
 
     /// One side is gone, without a word: the other side's streams end, its functions are dropped.
     async fn cut(self, side: usize) {
-        let Self { sides, peers, jobs, mut streams } = self;
+        let Self { sides, peers, jobs, mut streams, .. } = self;
         let [near, far] = sides;
         let (gone, mut left) = if side == 0 { (near, far) } else { (far, near) };
         drop(gone);

@@ -89,8 +89,8 @@ pub fn handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// renames it. What is missing, mistyped or unknown is an error that names the argument.
 ///
 /// `Client`, `Session`, `State<T>`, `Peer`, `Metadata`, `Deadline`, `Cancelled` and `Channel` are extractors, and so is
-/// `Typed<T>`, which takes all arguments at once; an extractor of one's own is marked `#[extract]`, and an argument that
-/// has such a type's name `#[argument]`.
+/// `Typed<T>`, which takes all arguments at once; an `Option` or a `Result` of one as well. An extractor of one's own is
+/// marked `#[extract]`, and an argument that has such a type's name `#[argument]`.
 ///
 /// # Results
 ///
@@ -151,7 +151,8 @@ pub fn rpc(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # On an impl
 ///
-/// The impl stays as it is; its type can be served, `.service(Counter::default())`, and `CounterClient` calls it.
+/// The impl stays as it is; its type can be served, `.service(Counter::default())`, or a share in it,
+/// `.service(Arc::clone(&counter))`; and `CounterClient` calls it.
 ///
 /// ```text
 /// #[service(name = "counter", timeout = "5s")]

@@ -26,7 +26,8 @@ pub use std::time::Duration;
 
 // Functions that are called, and their stubs.
 pub use crate::rpc::{
-    ArgumentBySerde, Returned, argument, argument_or_else, called, forward, function, no_others,
+    ArgumentBySerde, Returned, argument, argument_or_else, borrowing, called, forward, forward_failure,
+    function, no_others,
 };
 pub use crate::rpc::{
     Call, CallError, Caller, ItemsBody, Named, OpenChannel, OpenItems, SentBy, Status, Streaming, ValueBody,

@@ -19,6 +19,15 @@ async fn who(key: ApiKeyIdentity, session: Session) -> (String, Option<String>, 
     (key.id().to_owned(), key.name().map(str::to_owned), key.record().metadata()["plan"].to_string(), kept)
 }
 
+/// Whose key it is, if one was shown.
+#[rpc]
+async fn who_if_any(
+    key: Option<ApiKeyIdentity>,
+    again: Result<ApiKeyIdentity, Rejection>,
+) -> (Option<String>, Option<String>) {
+    (key.map(|key| key.id().to_owned()), again.err().map(|rejection| rejection.code().to_string()))
+}
+
 #[rpc]
 async fn said(metadata: HelloMetadata) -> Vec<(String, String)> {
     metadata.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
@@ -35,7 +44,7 @@ async fn for_ann() -> String {
 }
 
 fn builder() -> Builder {
-    Server::builder().register(who).register(said).register(length).register(for_ann)
+    Server::builder().register(who).register(who_if_any).register(said).register(length).register(for_ann)
 }
 
 async fn serve() -> (Running, ApiKeys, ApiKey) {
@@ -80,6 +89,18 @@ async fn a_key_shows_who_calls() {
     assert_eq!(who::call(&renewed).await.unwrap().1.as_deref(), Some("acme"));
     drop((peer, late, renewed));
     at_rest(&server.handle()).await;
+}
+
+#[tokio::test]
+async fn a_key_may_be_asked_for_where_there_is_none() {
+    let (server, _, key) = serve().await;
+    let peer = connect(&server, Peer::builder().api_key(key.clone())).await;
+    assert_eq!(who_if_any::call(&peer).await.unwrap(), (Some(key.id().to_owned()), None));
+    let open = start(builder()).await;
+    let peer = connect(&open, Peer::builder()).await;
+    let refused = Some("ERR_UNAUTHORIZED".to_owned());
+    assert_eq!(who_if_any::call(&peer).await.unwrap(), (None, refused));
+    assert_eq!(who::call(&peer).await.unwrap_err().code, Code::Unauthorized);
 }
 
 #[tokio::test]

@@ -12,10 +12,10 @@ use asyncapy_tests::{Raw, at_rest, echo, in_time, start};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 
 /// A folder of the test's own, gone with it.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("asyncapy-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -23,11 +23,11 @@ impl Folder {
         Folder(path)
     }
 
-    fn socket(&self) -> String {
+    pub(crate) fn socket(&self) -> String {
         format!("unix://{}", self.path().display())
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.0.join("api.sock")
     }
 }

@@ -1,6 +1,8 @@
 //! A session of a client keeps to one connection, which is its own.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use asyncapy::client::RpcClient;
@@ -87,6 +89,89 @@ async fn a_session_ends_with_its_server() {
     // A new one is made where that is possible.
     let session = in_time("a new session", client.session()).await.unwrap();
     assert_eq!(whoami::call(&session).await.unwrap(), "b");
+}
+
+/// What a server keeps with a session, counted.
+struct Kept(Arc<AtomicUsize>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Keeps one thing with the session, and tells how many there are with all of them.
+#[rpc(group = "pool", idempotent)]
+async fn keep(session: Session, State(kept): State<Arc<AtomicUsize>>) -> usize {
+    session.get_or_insert_with(|| {
+        kept.fetch_add(1, Ordering::Relaxed);
+        Kept(kept.clone())
+    });
+    kept.load(Ordering::Relaxed)
+}
+
+/// Gives what is kept with its session, and then waits for ever.
+#[rpc(group = "pool")]
+async fn watch(session: Session) -> Streaming<impl Stream<Item = bool>> {
+    Streaming::produce(async move |sink| {
+        sink.send(session.get::<Kept>().is_some()).await;
+        std::future::pending::<()>().await;
+    })
+}
+
+#[rpc(group = "pool")]
+async fn converse(mut channel: Channel<u32, bool>, session: Session) -> Result<(), Status> {
+    while channel.recv().await?.is_some() {
+        channel.send(session.get::<Kept>().is_some()).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_session_has_under_way_ends_with_its_server() {
+    let kept = Arc::<AtomicUsize>::default();
+    let server = || named("a").register(keep).register(watch).register(converse).state(kept.clone());
+    let mut machine = Machine::start(server()).await;
+    let spare = start(server()).await;
+    let client = RpcClient::connect([machine.place(), place(&spare)]).await.unwrap();
+    let session = client.session_at(&machine.place()).await.unwrap();
+    let in_scope = session.scope(async {
+        assert_eq!(keep::call(&client).await.unwrap(), 1);
+        let mut items = watch::call(&client).await.unwrap();
+        assert_eq!(items.next().await, Some(Ok(true)));
+        let mut channel = converse::call(&client).await.unwrap();
+        channel.send(1).await.unwrap();
+        assert_eq!(channel.recv().await, Ok(Some(true)));
+        machine.kill();
+        let lost = in_time("the stream", items.next()).await.unwrap().unwrap_err();
+        assert_eq!(lost.code, Code::Unavailable);
+        assert_eq!(in_time("the channel", channel.recv()).await.unwrap_err().code, Code::Unavailable);
+        // The scope stays what it was: nothing goes to the other server unasked, idempotent or not.
+        assert_eq!(in_time("a call", keep::call(&client)).await.unwrap_err().code, Code::Unavailable);
+        let opened = in_time("a stream", watch::call(&client)).await;
+        assert_eq!(opened.unwrap_err().code, Code::Unavailable);
+    });
+    in_scope.await;
+    // Outside of it the client goes on.
+    keep::call(&client).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_server_keeps_goes_with_the_session() {
+    let kept = Arc::<AtomicUsize>::default();
+    let server = start(named("a").register(keep).register(watch).state(kept.clone())).await;
+    let client = RpcClient::connect([place(&server)]).await.unwrap();
+    let session = client.session().await.unwrap();
+    assert_eq!(keep::call(&session).await.unwrap(), 1);
+    assert_eq!(keep::call(&session).await.unwrap(), 1, "it is kept once");
+    let mut items = watch::call(&session).await.unwrap();
+    assert_eq!(items.next().await, Some(Ok(true)));
+    assert_eq!(keep::call(&client).await.unwrap(), 2, "another connection has its own");
+    // A stream keeps its session.
+    drop(session);
+    assert_eq!(keep::call(&client).await.unwrap(), 2);
+    drop(items);
+    eventually("what was kept is dropped", || kept.load(Ordering::Relaxed) == 1).await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use asyncapy::Code;
 use asyncapy::prelude::*;
 use asyncapy::rpc::{CallError, Cancelled, Deadline, Metadata, Peer, Status};
 use asyncapy::server::Running;
+use asyncapy_tests::eventually;
 use serde_json::json;
 
 #[derive(Debug, Clone, PartialEq, Failure, Serialize, Deserialize)]
@@ -336,4 +337,56 @@ async fn an_impl_is_a_service_with_state() {
     assert_eq!(counter.add(2).await.unwrap(), 2);
     assert_eq!(counter.add(3).await.unwrap(), 5);
     assert_eq!(peer.call::<u64>("count-er.add", (1,)).await.unwrap(), 6);
+}
+
+/// The largest window of a stream, in items.
+const AHEAD: u64 = 2_048;
+
+/// Counts the numbers that it has made, and the streams that it makes them for.
+#[derive(Default)]
+struct Numbers {
+    made: AtomicU64,
+    streams: AtomicU64,
+}
+
+struct Counted<'a>(&'a Numbers);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[service]
+impl Numbers {
+    async fn all(&self) -> Streaming<impl Stream<Item = u64>> {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted(self);
+        Streaming::iter((0..).inspect(move |_| {
+            counted.0.made.fetch_add(1, Ordering::Relaxed);
+        }))
+    }
+}
+
+#[tokio::test]
+async fn a_methods_stream_borrows_its_service_waits_for_its_caller_and_ends_with_it() {
+    let numbers = Arc::<Numbers>::default();
+    let server = Server::builder().service(numbers.clone()).build().unwrap();
+    let server = server.start_in_memory().await.unwrap();
+    let peer = server.handle().peer().unwrap();
+    let mut items = NumbersClient::new(&peer).all().await.unwrap();
+    for expected in 0..1_000 {
+        assert_eq!(items.next().await, Some(Ok(expected)));
+    }
+    // Other calls have their turn, and the stream has made no more than it may be ahead.
+    for _ in 0..100 {
+        peer.call::<serde_json::Value>(asyncapy::rpc::FUNCTIONS, ()).await.unwrap();
+    }
+    let made = numbers.made.load(Ordering::Relaxed);
+    assert!((1_000..=1_000 + AHEAD).contains(&made), "{made}");
+    drop(items);
+    eventually("the stream is dropped", || numbers.streams.load(Ordering::Relaxed) == 0).await;
+    // The program has its share all the while.
+    drop(numbers.all().await);
+    assert_eq!(numbers.streams.load(Ordering::Relaxed), 0);
 }

@@ -54,7 +54,7 @@ fn all_at_once_with_their_places() {
         let found = mistakes.iter().filter(|mistake| parts.iter().all(|part| mistake.contains(part))).count();
         assert_eq!(found, 1, "{parts:?} in\n{text}");
     };
-    has(&[&format!("wiring.rs:{line}:"), "plain", "carries no #[handler]"]);
+    has(&[&format!("wiring.rs:{line}:"), "plain", "carries neither `#[handler]` nor `#[rpc]`"]);
     has(&["wiring.rs:", "`never_runs`", "can never run", "`wide`"]);
     has(&["wiring.rs:", "the name is taken", "`the.same`"]);
     has(&["wiring.rs:", "`needs_state`", "State<u16>"]);

@@ -9,4 +9,7 @@ async fn two(a: u32) -> u32 {
     a
 }
 
+#[rpc(remote, private, timeout = "5s", idempotent)]
+async fn three(a: u32) -> u32;
+
 fn main() {}

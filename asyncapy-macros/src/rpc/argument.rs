@@ -1,8 +1,9 @@
-use syn::{Attribute, Expr, Ident, Meta, Pat, PatType, Type};
+use syn::{Attribute, Expr, Ident, Meta, Pat, PatType, Path, Type};
 
 use super::function::KIND;
 use crate::field::{Default, Field};
 use crate::mistakes::Mistakes;
+use crate::suggest::nearest;
 use crate::types::{generic_types, last_segment, owned};
 
 /// The types that are extractors wherever they stand.
@@ -80,7 +81,10 @@ impl Attributes {
                 () if path.is_ident("default") => (&mut ours.default, "default"),
                 () if path.is_ident("extract") => (&mut ours.extract, "extract"),
                 () => {
-                    attributes.push(attribute);
+                    match misnamed(path) {
+                        Some(message) => mistakes.under(&attribute, message),
+                        None => attributes.push(attribute),
+                    }
                     continue;
                 }
             };
@@ -95,7 +99,13 @@ impl Attributes {
 
     fn role(&self, argument: &PatType, ty: &Type, mistakes: &mut Mistakes) -> Option<Role> {
         let segment = last_segment(ty).map(|segment| segment.ident.to_string()).unwrap_or_default();
-        let by_type = EXTRACTORS.contains(&segment.as_str());
+        let inner = inner_extractor(ty);
+        if inner.as_deref() == Some("Channel") {
+            let message = "a channel says what goes each way, and is always there: take the `Channel` itself";
+            mistakes.under(ty, message);
+            return None;
+        }
+        let by_type = EXTRACTORS.contains(&segment.as_str()) || inner.is_some();
         if let (Some(extract), Some(other)) =
             (&self.extract, self.argument.as_ref().or(self.default.as_ref()))
         {
@@ -139,6 +149,26 @@ impl Attributes {
         field.default = default;
         field
     }
+}
+
+/// What is said of an attribute that was probably meant to be one of ours.
+fn misnamed(path: &Path) -> Option<String> {
+    let word = path.get_ident()?.to_string();
+    if word == "field" {
+        let message = "`#[field]` is for handlers: a caller sends every argument of a function by its name, and \
+                       `#[argument(\"name\")]` gives another one";
+        return Some(message.to_owned());
+    }
+    let meant = nearest(&word, &["argument", "default", "extract"])?;
+    Some(format!("unknown attribute `{word}`; did you mean `{meant}`?"))
+}
+
+/// The extractor in an `Option` or a `Result`: whether it was to be had is then for the function to look at.
+fn inner_extractor(ty: &Type) -> Option<String> {
+    last_segment(ty).filter(|segment| segment.ident == "Option" || segment.ident == "Result")?;
+    let inner = last_segment(generic_types(ty)?.first()?)?.ident.to_string();
+    // All that the caller sends is there or is not: `Typed` has no half.
+    (EXTRACTORS.contains(&inner.as_str()) && inner != "Typed").then_some(inner)
 }
 
 /// What an extractor is, as far as a caller must know.

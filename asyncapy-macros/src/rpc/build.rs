@@ -118,22 +118,28 @@ fn future(function: &Function, callee: &Callee, values: &[Ident], private: &Toke
         use #private::returned::*;
     };
     if by_method && function.shape() == Shape::ServerStream {
-        // The stream may borrow from the service: both live in one future, which sends the items.
+        // The stream may borrow from the service: both live in one future, which hands the items over.
         let given = split(&quote_spanned!(site=> #call.await), private);
-        let body = body(&quote_spanned!(site=> __items), &quote_spanned!(site=> |__item| __item), private);
+        let map = quote_spanned! {site=>
+            |__item| match __item {
+                ::core::result::Result::Ok(__item) => #item,
+                ::core::result::Result::Err(__failed) => ::core::result::Result::Err(*__failed),
+            }
+        };
+        let body = body(&quote_spanned!(site=> __items), &map, private);
+        // What cannot be sent is told at the stream's type.
+        let items = quote_spanned! {at(written(function))=>
+            #private::borrowing(move |__hand| async move {
+                match #given {
+                    ::core::result::Result::Ok(__value) => #private::forward(__value, __hand).await,
+                    ::core::result::Result::Err(__error) => #private::forward_failure(#failed, __hand).await,
+                }
+            })
+        };
         return quote_spanned! {site=>
             async move {
                 #traits
-                let __items = #private::Streaming::produce(move |__sink| async move {
-                    match #given {
-                        ::core::result::Result::Ok(__value) => {
-                            #private::forward(__value, |__item| #item, __sink).await;
-                        }
-                        ::core::result::Result::Err(__error) => {
-                            __sink.send(::core::result::Result::Err(#failed)).await;
-                        }
-                    }
-                });
+                let __items = #items;
                 ::core::result::Result::Ok(#body)
             }
         };

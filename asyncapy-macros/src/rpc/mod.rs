@@ -45,12 +45,16 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         quote!(#library::__private)
     };
     let remote = options.remote;
+    if remote.is_some() {
+        options.for_a_caller(&mut mistakes);
+    }
     let has_body = syn::parse2::<Token![;]>(body.clone()).is_err();
     match remote {
         Some(span) if has_body => {
             mistakes.at(span, "the function runs elsewhere: end it with `;` instead of a body");
         }
-        None if !has_body => {
+        // A method has its own mistake.
+        None if !has_body && signature.receiver().is_none() => {
             let message = "a function without a body runs elsewhere: say so with `#[rpc(remote)]`";
             mistakes.under(&body, message);
         }
@@ -160,6 +164,16 @@ mod tests {
             assert!(expansion.contains(&format!("Shape :: {shape}")), "{item}");
             let returns = format!("new (\"{result}\" , \"{error}\" , \"{takes}\" , \"{gives}\")");
             assert!(expansion.contains(&returns), "{returns} in {expansion}");
+        }
+    }
+
+    #[test]
+    fn what_the_caller_sends_is_told_by_the_types() {
+        let item = "fn f(a: Option<u8>, b: Option<Session>, c: Result<State<u8>, Rejection>, d: Peer, #[argument] e: Client) {}";
+        let expansion = expand("", item);
+        assert_eq!(expansion.matches("Parameter :: new").count(), 2, "{expansion}");
+        for sent in ["(\"a\" , \"Option<u8>\" , false)", "(\"e\" , \"Client\" , true)"] {
+            assert!(expansion.contains(sent), "{sent} in {expansion}");
         }
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) item: Option<Type>,
     pub(crate) remote: Option<Span>,
     pub(crate) skip: bool,
+    /// The names of those that are given, where they stand.
+    given: Vec<Ident>,
 }
 
 /// Where a private function may be called from.
@@ -48,9 +50,8 @@ impl Options {
     pub(crate) fn parse(tokens: TokenStream, names: &[&str], mistakes: &mut Mistakes) -> Self {
         let mut options = Self::default();
         let parser = |input: ParseStream<'_>| {
-            let mut seen = Vec::new();
             while !input.is_empty() {
-                let parsed = options.option(input, names, &mut seen, mistakes);
+                let parsed = options.option(input, names, mistakes);
                 let parsed = mistakes.keep(parsed).is_some();
                 to_next(input, parsed, mistakes);
             }
@@ -79,38 +80,51 @@ impl Options {
         }
     }
 
-    fn option(
-        &mut self,
-        input: ParseStream<'_>,
-        names: &[&str],
-        seen: &mut Vec<String>,
-        mistakes: &mut Mistakes,
-    ) -> Result<()> {
+    fn option(&mut self, input: ParseStream<'_>, names: &[&str], mistakes: &mut Mistakes) -> Result<()> {
         if !input.peek(Ident::peek_any) {
-            return Err(input.error("expected an argument such as `name = \"sum\"` or `idempotent`"));
+            let example = match names.contains(&"idempotent") {
+                true => "`name = \"sum\"` or `idempotent`",
+                false => "`name = \"bank\"` or `timeout = \"5s\"`",
+            };
+            return Err(input.error(format!("expected an argument such as {example}")));
         }
         let key = input.call(Ident::parse_any)?;
         let name = key.to_string();
         if !names.contains(&name.as_str()) {
             return Err(Error::new(key.span(), unknown(&name, names)));
         }
-        if seen.contains(&name) {
+        if self.given.contains(&key) {
             return Err(Error::new(key.span(), format!("`{name}` is given twice")));
         }
-        seen.push(name.clone());
+        self.given.push(key.clone());
         match name.as_str() {
             "name" => self.name = Some(function_name(&key, input, "a function", "sum")?),
             "group" => self.group = Some(function_name(&key, input, "a group", "math")?),
             "private" => self.private = Some(places(&key, input, mistakes)?),
             "timeout" => self.timeout = Some(timeout(&key, input)?),
-            "idempotent" => self.idempotent = true,
+            "idempotent" => self.idempotent = flag(&key, input)?,
             "doc" => self.doc = Some(text(&key, input, "doc = \"The sum of both.\"")?),
             "item" => self.item = Some(item(&key, input)?),
-            "remote" => self.remote = Some(key.span()),
-            "skip" => self.skip = true,
+            "remote" => self.remote = flag(&key, input)?.then(|| key.span()),
+            "skip" => self.skip = flag(&key, input)?,
             _ => self.library = Some(library(&key, input)?),
         }
         Ok(())
+    }
+
+    /// Refuses what a server decides of a function that runs elsewhere.
+    pub(crate) fn for_a_caller(&self, mistakes: &mut Mistakes) {
+        for key in &self.given {
+            let message = match key.to_string().as_str() {
+                "private" => "who may call a function that runs elsewhere is for its server to say",
+                "timeout" => {
+                    "the time that a function has is for its server to say; a call has its own: \
+                     `call(..).timeout(..)`"
+                }
+                _ => continue,
+            };
+            mistakes.at(key.span(), message);
+        }
     }
 
     /// `::asyncapy`, or what `crate = ..` says.
@@ -134,6 +148,14 @@ impl Options {
         }
         full
     }
+}
+
+/// An argument that says all by being there.
+fn flag(key: &Ident, input: ParseStream<'_>) -> Result<bool> {
+    if input.peek(Token![=]) || input.peek(token::Paren) {
+        return Err(Error::new(key.span(), format!("`{key}` stands alone: it takes no value")));
+    }
+    Ok(true)
 }
 
 /// `item = u32` or `item = "u32"`.

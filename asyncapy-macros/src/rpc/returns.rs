@@ -1,9 +1,9 @@
 use quote::ToTokens;
-use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeParamBound, parse_quote};
+use syn::{GenericArgument, PathArguments, ReturnType, Type, TypeImplTrait, TypeParamBound, parse_quote};
 
 use crate::mistakes::Mistakes;
 use crate::span::can_be_named;
-use crate::types::{borrowed, generic_types, last_segment, ungroup};
+use crate::types::{as_text, borrowed, generic_types, last_segment, ungroup};
 
 /// What a function gives, as far as its return type's tokens tell.
 pub(crate) struct Returns {
@@ -93,7 +93,9 @@ impl Returns {
         if let (Some(item), Value::One(_)) = (item, &value) {
             mistakes.under(item, "`item` is for streams: this function returns no `Streaming<..>`");
         }
-        if let Value::One(ty) = &value {
+        if let Value::One(ty) = &value
+            && !misplaced(ty, mistakes)
+        {
             nameable(ty, mistakes);
         }
         if let Some(ty) = error.ty() {
@@ -130,8 +132,34 @@ fn streamed(ty: &Type) -> Option<Type> {
     }
 }
 
+/// Types of items, never of streams: to write one where the stream belongs is an easy mistake.
+const NO_STREAMS: &[&str] = &[
+    "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64",
+    "bool", "char", "str", "String", "Vec", "VecDeque", "HashMap", "BTreeMap", "Option", "Result", "Bytes",
+    "Value",
+];
+
+/// Whether it is told that there is no stream in a `Streaming`.
+fn no_stream(stream: &Type, mistakes: &mut Mistakes) -> bool {
+    let none = match ungroup(stream) {
+        Type::Tuple(_) | Type::Array(_) => true,
+        ty => last_segment(ty).is_some_and(|segment| NO_STREAMS.iter().any(|name| segment.ident == name)),
+    };
+    if none {
+        let item = as_text(stream);
+        let message = format!(
+            "a `Streaming` holds a stream: for these items write `Streaming<impl Stream<Item = {item}>>`"
+        );
+        mistakes.under(stream, message);
+    }
+    none
+}
+
 /// `T` of an `impl Stream<Item = T>`; `T` and `E` of `Item = Result<T, E>`.
 fn item_of(stream: &Type, mistakes: &mut Mistakes) -> Option<(Type, Option<Type>)> {
+    if no_stream(stream, mistakes) {
+        return None;
+    }
     let Type::ImplTrait(stream) = ungroup(stream) else { return None };
     let item = stream.bounds.iter().find_map(|bound| {
         let TypeParamBound::Trait(bound) = bound else { return None };
@@ -150,6 +178,37 @@ fn item_of(stream: &Type, mistakes: &mut Mistakes) -> Option<(Type, Option<Type>
     let (good, error) = split_result(&item);
     nameable(&good, mistakes);
     Some((good, error.into_type()))
+}
+
+/// Refuses a stream that is not returned as such, and a future where there should be an `async fn`.
+fn misplaced(ty: &Type, mistakes: &mut Mistakes) -> bool {
+    let message = match ungroup(ty) {
+        Type::ImplTrait(bounds) if has_bound(bounds, &["Stream", "Iterator"]) => {
+            "a stream goes to the caller as a `Streaming`: write `Streaming<impl Stream<Item = u32>>`"
+        }
+        Type::ImplTrait(bounds) if has_bound(bounds, &["Future"]) => {
+            "write an `async fn` and the type of its result: that is what the caller gets"
+        }
+        _ => {
+            let types = generic_types(ty).unwrap_or_default();
+            let Some(inner) = types.iter().find(|ty| streamed(ty).is_some()) else { return false };
+            let message = "a `Streaming` is all that a function gives, or the value of its `Result`";
+            mistakes.under(inner, message);
+            return true;
+        }
+    };
+    mistakes.under(ty, message);
+    true
+}
+
+/// Whether one of the traits is among the bounds of an `impl Trait`.
+fn has_bound(ty: &TypeImplTrait, names: &[&str]) -> bool {
+    ty.bounds.iter().any(|bound| match bound {
+        TypeParamBound::Trait(bound) => {
+            bound.path.segments.last().is_some_and(|segment| names.iter().any(|name| segment.ident == name))
+        }
+        _ => false,
+    })
 }
 
 /// Refuses what a caller could not name or could not have: it is read anew from bytes.

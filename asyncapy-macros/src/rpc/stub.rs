@@ -4,6 +4,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use super::description;
 use super::function::{Function, Shape};
 use super::returns::{Error, Value, received};
+use crate::span::{end_of, spanned_like};
 
 /// What calls a function of its own: a type with the function's name, which a type can have beside it.
 pub(crate) fn write(function: &Function, private: &TokenStream) -> TokenStream {
@@ -107,7 +108,12 @@ fn gives(function: &Function, sent: &TokenStream, private: &TokenStream) -> Toke
             let stream = &items.stream;
             let item = match &items.item {
                 Some(item) => received(item).into_token_stream(),
-                None => quote!(<#stream as #private::Stream>::Item),
+                None => {
+                    // All of it stands where the stream does: there the compiler says that it is none.
+                    let open = spanned_like(quote!(<), stream);
+                    let close = quote_spanned!(end_of(stream)=> as #private::Stream>::Item);
+                    quote!(#open #stream #close)
+                }
             };
             quote!(#private::OpenItems<'_, __C, #sent, #item>)
         }

@@ -5,10 +5,11 @@ use std::future::Future;
 
 use crate::handler::{ErasedHandler, Extract, IntoReply, Requirements, handler};
 
-/// A function that may carry `#[handler]`; whether it does is seen when the server is built.
+/// A function that may carry `#[handler]` or `#[rpc]`; whether it does is seen when the server is built.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a handler function",
-    note = "`register` takes a function annotated with `#[handler]` by its name: `.register(echo)`"
+    message = "`{Self}` is not an annotated function",
+    label = "not a function with `#[handler]` or `#[rpc]`",
+    note = "`register` takes it by its name: `.register(echo)`; a `#[service]` goes to `.service(..)`"
 )]
 pub trait AnnotatedFn<Arguments>: Copy + 'static {
     #[doc(hidden)]

@@ -67,7 +67,7 @@ impl Routes {
                 let at = Location::caller();
                 let name = type_name::<F>();
                 self.mistakes.push(format!(
-                    "{at}: `{name}` carries no #[handler]; annotate it, or use `register_fn` for a plain function"
+                    "{at}: `{name}` carries neither `#[handler]` nor `#[rpc]`; annotate it, or use `register_fn` for a plain handler"
                 ));
             }
         }

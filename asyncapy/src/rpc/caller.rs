@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -147,6 +148,44 @@ pub trait Kept: Send {
     /// It has ended, well or with a failure; nothing follows.
     fn ended(&mut self, failure: Option<&Status>);
 }
+
+/// Whoever is shared calls as it would by itself: a client of a service can borrow its caller, or have a share in it.
+macro_rules! shared {
+    ($($shared:ty),*) => {$(
+        impl<C: Caller> Caller for $shared {
+            type Ticket = C::Ticket;
+
+            fn poll_choose(
+                &self,
+                context: &mut Context<'_>,
+                request: &CallRequest<'_>,
+                choice: &mut Choice,
+            ) -> Poll<Result<(Peer, C::Ticket), Status>> {
+                (**self).poll_choose(context, request, choice)
+            }
+
+            fn ended(
+                &self,
+                request: &CallRequest<'_>,
+                ticket: C::Ticket,
+                failure: Option<&Status>,
+                choice: &mut Choice,
+            ) -> Again {
+                (**self).ended(request, ticket, failure, choice)
+            }
+
+            fn keep(&self, request: &CallRequest<'_>, ticket: C::Ticket) -> Option<Box<dyn Kept>> {
+                (**self).keep(request, ticket)
+            }
+
+            fn middleware(&self) -> Option<&Layers> {
+                (**self).middleware()
+            }
+        }
+    )*};
+}
+
+shared!(&C, Arc<C>);
 
 /// One connection has no choice.
 impl Caller for Peer {

@@ -1,5 +1,6 @@
 use std::any::TypeId;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::invocation::ErasedFunction;
@@ -195,5 +196,12 @@ impl fmt::Debug for Method {
 )]
 pub trait Service: Send + Sync + 'static {
     /// Its methods, each with a share in the state.
-    fn methods(self: std::sync::Arc<Self>) -> Vec<Method>;
+    fn methods(self: Arc<Self>) -> Vec<Method>;
+}
+
+/// A service that the program has a share in besides, to use it in process.
+impl<S: Service> Service for Arc<S> {
+    fn methods(self: Arc<Self>) -> Vec<Method> {
+        Arc::unwrap_or_clone(self).methods()
+    }
 }

@@ -14,6 +14,7 @@ mod answer;
 mod args;
 mod argument;
 mod body;
+mod borrowing;
 mod call;
 mod called;
 mod caller;
@@ -54,6 +55,8 @@ pub use args::{Arguments, Named, SentBy, Whole, Written};
 pub use argument::{ArgumentBySerde, ReadArgument, argument, argument_or_else, no_others};
 #[doc(hidden)]
 pub use body::{Body, Items as ItemsBody, Producer, SentToCaller, Value as ValueBody};
+#[doc(hidden)]
+pub use borrowing::{Borrowing, Hand, borrowing, forward, forward_failure};
 pub use call::{Call, OpenChannel, OpenItems};
 #[doc(hidden)]
 pub use called::{Called, called};
@@ -77,7 +80,5 @@ pub use returned::{
     SplitValue, ToldToCaller,
 };
 pub use status::{CallError, Status};
-#[doc(hidden)]
-pub use streaming::forward;
 pub use streaming::{Iter, Produced, Sink, Streaming};
 pub use trace::{TraceContext, Traces};

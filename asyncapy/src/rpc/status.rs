@@ -3,8 +3,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Failure, Rejection};
 use crate::mux::Outcome;
@@ -60,8 +60,12 @@ struct Told {
 }
 
 /// The details in the payload of an ERROR.
-#[derive(Deserialize)]
+///
+/// Details that are not there are none, also for types that could be read from nothing.
+#[derive(Deserialize, Serialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
 struct Detailed<T> {
+    #[serde(deserialize_with = "Deserialize::deserialize")]
     details: T,
 }
 
@@ -260,6 +264,23 @@ impl<E: DeserializeOwned> From<Status> for CallError<E> {
     }
 }
 
+/// What a function passes on of another's failure, by `?`: the code, the message and the field of the error, and the error
+/// itself as details.
+impl<E: Failure + Serialize> From<CallError<E>> for Status {
+    fn from(error: CallError<E>) -> Self {
+        let error = match error {
+            CallError::Function(error) => error,
+            CallError::Status(status) => return status,
+        };
+        let (message, field) = (error.message(), error.field());
+        let (message, field) = (message.map(Cow::into_owned), field.map(Cow::into_owned));
+        let (encoding, mut payload) = (Encoding::ZiProto, BytesMut::new());
+        let written = wire::encode(&Detailed { details: &error }, encoding, &mut payload);
+        let details = written.is_ok().then(|| Box::new(Details { encoding, payload: payload.freeze() }));
+        Self { message, field, details, ..Self::new(error.code()) }
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -271,6 +292,8 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
 
 impl<E: fmt::Debug + fmt::Display> std::error::Error for CallError<E> {}
 
+/// For whoever only reports it: an error of the function's own is `ERR_HANDLER_FAILED` here, with its `Debug` text.
+/// [`Status`] keeps its code.
 impl<E: fmt::Debug> From<CallError<E>> for Error {
     fn from(error: CallError<E>) -> Self {
         match error {

@@ -6,8 +6,6 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
-use super::answer::Failed;
-
 /// A function's return type whose items go to the caller one by one: a server stream.
 ///
 /// The items are made no faster than the caller takes them (credits, protocol V3). They may be `Result`s: the first
@@ -84,24 +82,6 @@ impl<T: Send> Streaming<Produced<T>> {
     }
 }
 
-/// Sends what a stream gives into another's sink, up to the first error: so a stream can borrow from what lives in the
-/// same future.
-pub async fn forward<S: Stream, T>(
-    items: Streaming<S>,
-    mut map: impl FnMut(S::Item) -> Result<T, Failed>,
-    sink: Sink<Result<T, Failed>>,
-) {
-    let mut stream = std::pin::pin!(items.into_inner());
-    while let Some(item) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
-        let item = map(item);
-        let last = item.is_err();
-        sink.send(item).await;
-        if last {
-            return;
-        }
-    }
-}
-
 impl<S> fmt::Debug for Streaming<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Streaming")
@@ -139,13 +119,15 @@ pub struct Sink<T> {
 struct Slot<T> {
     /// The item that was sent and not yet taken.
     item: Option<T>,
-    /// Those who wait to send the next one.
+    /// Whoever takes them: it polls the closure too, so that a sender with this waker need not be woken.
+    reader: Option<Waker>,
+    /// The others who wait to send the next one.
     waiting: Vec<Waker>,
 }
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
-        Self { item: None, waiting: Vec::new() }
+        Self { item: None, reader: None, waiting: Vec::new() }
     }
 }
 
@@ -156,7 +138,8 @@ impl<T> Sink<T> {
         poll_fn(|context| {
             let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
             if slot.item.is_some() {
-                if !slot.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                let mut known = slot.reader.iter().chain(&slot.waiting);
+                if !known.any(|waker| waker.will_wake(context.waker())) {
                     slot.waiting.push(context.waker().clone());
                 }
                 return Poll::Pending;
@@ -175,10 +158,17 @@ impl<T> Stream for Produced<T> {
         let this = &mut *self;
         let take = |slot: &Mutex<Slot<T>>| {
             let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            let (item, waiting) = (slot.item.take()?, std::mem::take(&mut slot.waiting));
-            drop(slot);
-            // Whoever takes the item polls right after: only those who have a waker of their own need be woken.
-            waiting.into_iter().filter(|waker| !waker.will_wake(context.waker())).for_each(Waker::wake);
+            if !slot.reader.as_ref().is_some_and(|reader| reader.will_wake(context.waker())) {
+                // Somebody may have relied on the one before.
+                let before = slot.reader.replace(context.waker().clone());
+                slot.waiting.extend(before);
+            }
+            let item = slot.item.take()?;
+            if !slot.waiting.is_empty() {
+                let waiting = std::mem::take(&mut slot.waiting);
+                drop(slot);
+                waiting.into_iter().for_each(Waker::wake);
+            }
             Some(item)
         };
         if let Some(item) = take(&this.slot) {
@@ -283,5 +273,27 @@ mod tests {
         });
         let all = tokio::time::timeout(std::time::Duration::from_secs(1), all(sent)).await;
         assert_eq!(all.expect("nobody was woken"), [1, 2, 3]);
+    }
+    #[test]
+    fn a_stream_that_moves_to_another_task_wakes_the_senders_of_the_first() {
+        let given = Arc::<Mutex<Option<Sink<u32>>>>::default();
+        let place = given.clone();
+        let sent = Streaming::produce(move |sink| {
+            *place.lock().unwrap() = Some(sink);
+            std::future::pending()
+        });
+        let mut stream = std::pin::pin!(sent.into_inner());
+        let (first, second) = (Arc::<Woken>::default(), Arc::<Woken>::default());
+        let wakers = [&first, &second].map(|woken| Waker::from(woken.clone()));
+        let [mut first_task, mut second_task] = wakers.each_ref().map(Context::from_waker);
+        assert!(stream.as_mut().poll_next(&mut first_task).is_pending());
+        let sink = given.lock().unwrap().take().unwrap();
+        assert!(std::pin::pin!(sink.send(1)).as_mut().poll(&mut first_task).is_ready());
+        let mut next = std::pin::pin!(sink.send(2));
+        assert!(next.as_mut().poll(&mut first_task).is_pending());
+        assert_eq!(stream.as_mut().poll_next(&mut second_task), Poll::Ready(Some(1)));
+        assert!(first.flag.load(Ordering::Relaxed), "nobody has woken the sender");
+        assert!(next.as_mut().poll(&mut first_task).is_ready());
+        assert_eq!(stream.as_mut().poll_next(&mut second_task), Poll::Ready(Some(2)));
     }
 }

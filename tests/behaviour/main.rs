@@ -44,6 +44,7 @@ mod malformed;
 mod metrics;
 mod middleware_calls;
 mod middleware_packets;
+mod passed_on;
 mod pool_breaker;
 mod pool_calls;
 mod pool_discovery;

@@ -257,13 +257,22 @@ impl<T> Items<T> {
 
 impl<T: DeserializeOwned + 'static> Items<T> {
     /// The next item; none once the stream has ended well. After an error there is none either.
+    ///
+    /// # Errors
+    /// What the function, or the way to it, failed with; an item that is no `T`; `ERR_REQUEST_MALFORMED` from a function that
+    /// gives no stream.
     pub async fn next(&mut self) -> Option<Result<T, Status>> {
         poll_fn(|context| self.poll(context)).await
     }
 
     fn poll(&mut self, context: &Context<'_>) -> Poll<Option<Result<T, Status>>> {
         let Some(receiver) = &mut self.0 else { return Poll::Ready(None) };
-        let item = ready!(receiver.poll_recv(context)).transpose();
+        let mut item = ready!(receiver.poll_recv(context)).transpose();
+        if item.is_none()
+            && let Some((outcome @ Outcome::Result(_), _)) = receiver.handle.outcome()
+        {
+            item = Some(Err(Status::of(outcome)));
+        }
         if !matches!(item, Some(Ok(_))) {
             self.0 = None;
         }

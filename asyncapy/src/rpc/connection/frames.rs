@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use bytes::{Buf, Bytes};
 use tracing::debug;
 
-use super::calls::Given;
+use super::cancellation::Given;
 use super::scratch::Scratch;
 use super::{Connection, Target};
 use crate::error::Code;

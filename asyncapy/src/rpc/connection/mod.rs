@@ -1,39 +1,46 @@
 //! One V3 connection: reading, running calls and writing, all in one task, the same on both sides.
 //!
 //! [`Connection::poll`] is the whole of it: poll the calls that were woken, write what has gathered, read what has come,
-//! then wait for whichever happens first. [`frames`] holds what each frame means, [`calls`] the way of one call,
-//! [`running`] the calls that wait, [`pulse`] the deadlines of the connection itself, [`greeting`] what is agreed on at
-//! first, [`refusal`] what comes instead of an agreement, [`payloads`] what is done to payloads.
+//! then wait for whichever happens first.
+//!
+//! - [`transfer`]: what is read and written, [`payloads`] what is done to payloads, [`frames`] what each frame means.
+//! - [`opening`]: a stream that the other side opens, or why not; [`queue`] its turn, [`calls`] its way to the answer,
+//!   [`running`] the calls that wait for something, [`cancellation`] those that end before their answer.
+//! - [`greeting`]: what is agreed on at first, [`refusal`] what comes instead of an agreement, [`pulse`] the deadlines of
+//!   the connection itself, [`end`] its end.
 
 mod calls;
+mod cancellation;
+mod end;
 mod frames;
 mod greeting;
+mod opening;
 mod payloads;
 mod pulse;
+mod queue;
 mod refusal;
 mod running;
 mod scratch;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
-use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::BytesMut;
 use tokio::time::Instant;
 use tracing::debug;
 
-use self::calls::Queued;
-use self::frames::Violation;
+pub(crate) use self::end::End;
 #[cfg(feature = "sealed")]
 use self::greeting::Begun;
 use self::payloads::Payloads;
 use self::pulse::Pulse;
+use self::queue::{Queued, Turn};
 use self::running::Running;
 use self::scratch::Scratch;
 use super::Peer;
@@ -42,8 +49,8 @@ use super::serving::{Counters, Serving};
 use crate::error::Code;
 use crate::handler::Client;
 use crate::handler::session::{Core, Phase};
-use crate::mux::{Budget, ConnectionWindow, ITEMS_SOFT, Io, Mux, Side, Timer};
-use crate::wire::v3::{GoAway, Hello, Metadata};
+use crate::mux::{Budget, ConnectionWindow, Io, Mux, Side, Timer};
+use crate::wire::v3::{Hello, Metadata};
 use crate::wire::{Encoding, Framing};
 
 /// A V3 connection.
@@ -64,7 +71,7 @@ pub(crate) struct Connection {
     places: HashMap<u32, u32>,
     /// Calls that wait for their turn.
     queue: VecDeque<Queued>,
-    turn: calls::Turn,
+    turn: Turn,
     /// What the numbers stand for by which the other side names functions.
     targets: Vec<Option<Target>>,
     /// The number of the last stream that the other side has opened.
@@ -121,28 +128,6 @@ enum Target {
 
 /// So often a connection goes on by itself before others on its thread have their turn.
 const ROUNDS: u32 = 16;
-
-/// Room to read into where much comes at once, in bytes.
-const BULK: usize = 64 * 1024;
-
-/// Why a connection ends.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// The other side has closed.
-    PeerClosed,
-    /// We have closed, and what was under way has ended.
-    Closed,
-    /// The other side has broken a rule, and was told which.
-    Protocol(Code),
-    /// The other side is silent.
-    Silent,
-    /// The other side does not read what it is sent.
-    Stuck,
-    /// A shutdown's deadline has passed.
-    Cut,
-    /// The operating system said no.
-    Io(io::Error),
-}
 
 /// What a connection is made of.
 pub(crate) struct Parts {
@@ -209,7 +194,7 @@ impl Connection {
             running: Running::default(),
             places: HashMap::new(),
             queue: VecDeque::new(),
-            turn: calls::Turn::default(),
+            turn: Turn::default(),
             targets: Vec::new(),
             last: 0,
             seen: 0,
@@ -345,7 +330,7 @@ impl Connection {
                 }
             }
             if timer.poll(context, self.deadline()).is_ready() {
-                if let Some(end) = self.expire(scratch) {
+                if let Some(end) = self.expire() {
                     return Poll::Ready(end);
                 }
                 continue;
@@ -367,123 +352,5 @@ impl Connection {
                 return Poll::Pending;
             }
         }
-    }
-
-    /// Says that no new streams are taken; those that are there go on to their end.
-    fn leave(&mut self) {
-        if std::mem::replace(&mut self.leaving, true) {
-            return;
-        }
-        self.mux.with(|state, woken| state.close(woken));
-        self.say_goodbye(None);
-    }
-
-    fn say_goodbye(&mut self, violation: Option<&Violation>) {
-        let goaway = GoAway {
-            last: self.last,
-            error: violation.map(|violation| violation.code.clone()),
-            message: violation.map(|violation| violation.message.clone().into_owned()),
-        };
-        if let Err(error) = self.mux.outgoing().encode_goaway(&mut self.output, Encoding::Json, &goaway) {
-            debug!(part = "Client handler", %error, "A GOAWAY does not fit the header");
-        }
-    }
-
-    /// Tells the other side which rule it has broken.
-    fn object(&mut self, violation: &Violation) -> End {
-        self.collect();
-        self.say_goodbye(Some(violation));
-        if let Cow::Borrowed(why) = violation.message {
-            self.objection = Some(why);
-        }
-        End::Protocol(violation.code.clone())
-    }
-
-    /// Whether all is said and done.
-    fn is_done(&self) -> bool {
-        if self.running.len() > 0 || !self.queue.is_empty() || !self.output.is_empty() || self.unflushed {
-            return false;
-        }
-        let state = self.mux.lock();
-        state.ours() == 0 && !state.has_output() && (self.leaving || state.abandoned || state.is_draining())
-    }
-
-    /// Takes over what handles have written, and grants anew what they have taken.
-    fn collect(&mut self) {
-        let consumed = {
-            let mut state = self.mux.lock();
-            state.attended(self.number);
-            state.drain_into(&mut self.output);
-            state.take_consumed()
-        };
-        self.consume(consumed);
-    }
-
-    /// Bytes of the connection's window were taken.
-    fn consume(&mut self, bytes: usize) {
-        if let Some(grant) = self.window.take(bytes) {
-            self.framing.encode_credit(&mut self.output, 0, 0, grant);
-        }
-    }
-
-    /// Writes what has gathered, as far as the other side takes it.
-    fn write(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> Result<(), End> {
-        if self.output.capacity() == 0 && self.mux.lock().has_output() {
-            scratch.buffers.lend_output(&mut self.output);
-        }
-        self.collect();
-        // What calls have written, as they see it: what is compressed may be far less.
-        let gathered = self.output.len();
-        if self.payloads.is_some()
-            && let Err(violation) = self.process(scratch)
-        {
-            return Err(self.object(&violation));
-        }
-        if self.output.is_empty() && !self.unflushed {
-            return Ok(());
-        }
-        let before = self.output.len();
-        while !self.output.is_empty() {
-            match self.io.poll_write(context, &mut self.output) {
-                Poll::Ready(written) => written.map_err(End::Io)?,
-                Poll::Pending => break,
-            };
-        }
-        self.sent();
-        if self.output.is_empty() {
-            // Only TLS keeps something back; it must be asked again until it has written all.
-            self.unflushed = match self.io.poll_flush(context) {
-                Poll::Ready(flushed) => {
-                    flushed.map_err(End::Io)?;
-                    false
-                }
-                Poll::Pending => true,
-            };
-        }
-        self.pulse.wrote(self.output.is_empty() && !self.unflushed, self.output.len() < before);
-        let left = self.output.len();
-        self.mux.with(|state, woken| state.written(left, woken));
-        // Only the step from too much to little enough is news to those who wait for room.
-        if gathered > ITEMS_SOFT && left <= ITEMS_SOFT {
-            self.running.wake_stalled();
-        }
-        Ok(())
-    }
-
-    /// Reads what has come; 0 bytes are the end.
-    fn read(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> Poll<io::Result<usize>> {
-        ready!(self.io.poll_readable(context))?;
-        scratch.buffers.lend_input(&mut self.input);
-        let buf = self.serving.settings.buf;
-        let least = if self.streaming { buf.max(BULK) } else { buf };
-        if self.input.capacity() - self.input.len() < least / 4 {
-            // The buffer grows with what has come, not with what was announced.
-            let missing = self.needed.saturating_sub(self.input.len());
-            self.input.reserve(missing.min(self.input.len() * 2).max(least));
-        }
-        let read = ready!(self.io.poll_read(context, &mut self.input))?;
-        self.streaming = self.input.len() == self.input.capacity();
-        self.pulse.heard(Instant::now());
-        Poll::Ready(Ok(read))
     }
 }

@@ -1,6 +1,6 @@
 use tokio::time::Instant;
 
-use super::scratch::Scratch;
+use super::frames::Violation;
 use super::{Connection, End};
 use crate::error::Code;
 use crate::mux::Side;
@@ -67,7 +67,7 @@ impl Connection {
     }
 
     /// Does what the passing of a deadline asks for.
-    pub(super) fn expire(&mut self, scratch: &mut Scratch) -> Option<End> {
+    pub(super) fn expire(&mut self) -> Option<End> {
         let now = Instant::now();
         self.pulse.now = now;
         let settings = &self.serving.settings;
@@ -75,12 +75,12 @@ impl Connection {
             return Some(End::Stuck);
         }
         if self.pulse.begun.is_some_and(|since| since + settings.frame_deadline(self.needed) <= now) {
-            let violation = super::Violation::new(Code::TimedOut, "a frame took too long");
+            let violation = Violation::new(Code::TimedOut, "a frame took too long");
             return Some(self.object(&violation));
         }
         if self.pulse.greet_by.is_some_and(|until| until <= now) {
             let code = if self.side == Side::Accepting { Code::TimedOut } else { Code::Unavailable };
-            return Some(self.object(&super::Violation::new(code, "no HELLO has come in time")));
+            return Some(self.object(&Violation::new(code, "no HELLO has come in time")));
         }
         if self.pulse.deadline(settings) <= now {
             if self.pulse.missed >= MISSES {
@@ -96,7 +96,7 @@ impl Connection {
         });
         if self.running.deadline().is_some_and(|deadline| deadline <= now) {
             for place in self.running.expired(now) {
-                self.give_up(place, scratch);
+                self.give_up(place);
             }
         }
         while self.queue.front().is_some_and(|queued| queued.until <= now) {

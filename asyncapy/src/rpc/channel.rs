@@ -179,6 +179,7 @@ impl<T> Receiver<T> {
     }
 
     /// Why the stream has ended, if not well.
+    #[cold]
     fn end(&self) -> Option<Status> {
         match self.handle.outcome() {
             None | Some((Outcome::Result(_) | Outcome::Empty, _)) => None,
@@ -278,16 +279,24 @@ impl<T: DeserializeOwned + 'static> Items<T> {
 
     fn poll(&mut self, context: &Context<'_>) -> Poll<Option<Result<T, Status>>> {
         let Some(receiver) = &mut self.0 else { return Poll::Ready(None) };
-        let mut item = ready!(receiver.poll_recv(context)).transpose();
-        if item.is_none()
-            && let Some((outcome @ Outcome::Result(_), _)) = receiver.handle.outcome()
-        {
-            item = Some(Err(Status::of(outcome)));
-        }
-        if !matches!(item, Some(Ok(_))) {
+        let Some(item) = ready!(receiver.intake.poll_next(context)) else {
+            return Poll::Ready(self.end().map(Err));
+        };
+        receiver.handle.note(item.payload.len());
+        let item = decode_item(item);
+        if item.is_err() {
             self.0 = None;
         }
-        Poll::Ready(item)
+        Poll::Ready(Some(item))
+    }
+
+    /// Why there is no further item, if not well: a value is no stream.
+    #[cold]
+    fn end(&mut self) -> Option<Status> {
+        match self.0.take()?.handle.outcome()? {
+            (Outcome::Empty, _) => None,
+            (outcome, _) => Some(Status::of(outcome)),
+        }
     }
 }
 

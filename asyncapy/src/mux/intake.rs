@@ -2,9 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::credit::Room;
+use super::credit::{Room, START_CONNECTION};
 use super::inbox::{Inbox, Taken};
-use super::{Handle, Key, Mux};
+use super::{Handle, Key, Mux, STREAMS};
 
 /// The receiving end of a stream: takes what has come, as much as is there at a time, and grants anew what was taken.
 ///
@@ -17,6 +17,10 @@ pub(crate) struct Intake {
     /// Bytes that were taken, and that the connection has not heard of.
     untold: usize,
 }
+
+/// So many bytes are told although no grant is due: whoever never asks again holds less back, so that as many streams as
+/// there may be do not use up the connection's window.
+const UNTOLD: usize = START_CONNECTION as usize / 2 / STREAMS;
 
 impl Intake {
     pub(crate) fn new(handle: &Handle) -> Self {
@@ -43,6 +47,8 @@ impl Intake {
         if self.room.take(bytes) {
             let told = std::mem::take(&mut self.untold);
             self.mux.grant(self.key, &mut self.room, told);
+        } else if self.untold >= UNTOLD {
+            self.mux.give_back(std::mem::take(&mut self.untold));
         }
         Poll::Ready(Some(taken))
     }

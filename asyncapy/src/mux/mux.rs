@@ -305,7 +305,7 @@ impl Mux {
             let ended = entry.outcome.is_some();
             if !ended && !state.is_ours(key.id) {
                 // The function goes on, but for the items: they are forgotten as they come.
-                state.detach(key);
+                state.detach(key, woken);
                 return;
             }
             if !ended {

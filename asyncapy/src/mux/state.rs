@@ -181,16 +181,20 @@ impl State {
                 woken.extend(self.call_driver(false));
             }
         }
-        self.consume(left);
+        if self.consume(left) {
+            woken.extend(self.call_driver(false));
+        }
     }
 
     /// No handle takes part in the stream any more; it goes on without.
-    pub(super) fn detach(&mut self, key: Key) {
+    pub(super) fn detach(&mut self, key: Key, woken: &mut Vec<Waker>) {
         let Some(entry) = self.entry(key) else { return };
         entry.detached = true;
         let left = entry.inbox.bytes();
         entry.inbox.clear();
-        self.consume(left);
+        if self.consume(left) {
+            woken.extend(self.call_driver(false));
+        }
     }
 
     /// Bytes of the connection's window were taken; the connection is to look when they are many.

@@ -3,6 +3,7 @@
 mod model;
 mod rules;
 mod turns;
+mod windows;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,7 +28,7 @@ use crate::rpc::table::Draft;
 use crate::rpc::{
     Channel, ErasedFunction, Failed, Function, Method, Peer, Shape, Status, Streaming, function,
 };
-use crate::wire::v3::{Flags, Frame, FrameKind, ItemHeader, OpenHeader};
+use crate::wire::v3::{Fields, Flags, Frame, FrameKind, ItemHeader, OpenHeader};
 use crate::wire::{EncodeError, Encoding, Framing};
 
 /// A call of `ctl` or `wait`, in the hands of the test: it ends with what is sent here.

@@ -171,7 +171,7 @@ impl End<IncomingCall> for Inside {
         match deadline {
             None => Box::pin(running),
             Some(deadline) => Box::pin(async move {
-                let late = |_| Err(Status::new(Code::DeadlineExceeded));
+                let late = |_| Err(Status::plain(Code::DeadlineExceeded));
                 tokio::time::timeout_at(deadline, running).await.unwrap_or_else(late)
             }),
         }

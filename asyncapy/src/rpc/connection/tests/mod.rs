@@ -1,5 +1,6 @@
 //! Connections that are polled by hand, so that all of their state can be looked at between two frames.
 
+mod ends;
 mod model;
 mod rules;
 mod turns;

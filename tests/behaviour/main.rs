@@ -44,6 +44,8 @@ mod malformed;
 mod metrics;
 mod middleware_calls;
 mod middleware_packets;
+mod mismatched_shapes;
+mod passed_on;
 mod pool_breaker;
 mod pool_calls;
 mod pool_discovery;

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use asyncapy::client::{Balance, RpcClient};
+use asyncapy::Error;
+use asyncapy::client::{Balance, Discover, RpcClient, ServerAddress};
 use asyncapy::prelude::*;
 use asyncapy::server::{Builder, Running};
 use asyncapy_tests::{eventually, in_time, start};
@@ -261,4 +262,51 @@ async fn settings_that_are_none_are_told() {
         let error = builder.connect().await.unwrap_err().to_string();
         assert!(error.contains(what), "{error}");
     }
+}
+
+#[rpc(group = "taken")]
+async fn twice(State(name): State<&'static str>) -> String {
+    name.to_owned()
+}
+
+mod other {
+    use asyncapy::prelude::*;
+
+    #[rpc(group = "taken")]
+    pub(super) async fn twice(State(_flag): State<bool>) {}
+}
+
+/// A source that has never anything to say.
+struct Silent;
+
+impl Discover for Silent {
+    async fn changed(&mut self) -> asyncapy::Result<Vec<ServerAddress>> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn every_mistake_of_what_is_served_is_told_at_once() {
+    fn plain() {}
+    let builder = RpcClient::builder()
+        .discover(Silent)
+        .register(plain)
+        .register(twice)
+        .register(other::twice)
+        .state(1u8)
+        .state(2u8)
+        .identity("x".repeat(20_000));
+    let Err(Error::Build(mistakes)) = builder.start().await else { panic!("it does not fit together") };
+    let text = mistakes.join("\n");
+    for what in [
+        "plain` carries no `#[rpc]`",
+        "a state of type `u8` was given before",
+        "`taken.twice` needs a state of type `&str`",
+        "`taken.twice` needs a state of type `bool`",
+        "a function `taken.twice` is there already",
+        "identity, API key and metadata together",
+    ] {
+        assert!(text.contains(what), "{what}: {text}");
+    }
+    assert_eq!(mistakes.len(), 6, "{text}");
 }

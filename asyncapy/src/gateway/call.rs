@@ -43,10 +43,7 @@ pub(super) async fn answer(
         response.headers_mut().insert(header::CONTENT_TYPE, form.content_type());
         return Ok(response);
     }
-    let (content_type, payload) = match relay.result().await? {
-        None => ("application/json", Bytes::from_static(b"null")),
-        Some(result) => written(result)?,
-    };
+    let (content_type, payload) = written(relay.result().await?)?;
     let mut response = Response::new(Body::from(payload));
     *response.status_mut() = StatusCode::OK;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -104,6 +104,10 @@ impl Inbox {
         debug_assert!(other.is_empty());
         other.small.clear();
         other.taken = 0;
+        // After a burst the two in turn become small again.
+        if other.small.capacity() > KEEP_AT_MOST && self.bytes < KEEP_AT_MOST / 4 {
+            *other = Self::default();
+        }
         std::mem::swap(self, other);
     }
 }
@@ -171,5 +175,13 @@ mod tests {
         (0..1000).for_each(|_| inbox.push(None, &[1; 100]));
         inbox.clear();
         assert_eq!((inbox.small.capacity(), inbox.bytes()), (0, 0));
+
+        let mut other = Inbox::default();
+        for items in [1000, 1000, 1, 1] {
+            (0..items).for_each(|_| inbox.push(None, &[1; 100]));
+            inbox.hand_over(&mut other);
+            assert_eq!(std::iter::from_fn(|| other.take().map(drop)).count(), items);
+        }
+        assert!(inbox.small.capacity() + other.small.capacity() <= KEEP_AT_MOST, "{inbox:?} {other:?}");
     }
 }

@@ -148,7 +148,8 @@ impl Mux {
         Poll::Ready(Ok(key))
     }
 
-    /// How the stream has ended, with its result in `buffer`; the place is free then.
+    /// How the stream has ended, with its result in `buffer`; the place is free then. One on which items have come, that
+    /// nobody takes, is no call: it is given up as one that ends without a result.
     pub(crate) fn poll_outcome(
         &self,
         key: Key,
@@ -159,14 +160,24 @@ impl Mux {
         let Some(entry) = state.entry(key) else {
             return Poll::Ready(Outcome::Local(Code::Cancelled, "the stream is gone"));
         };
+        let streams = !entry.inbox.is_empty();
         match entry.outcome.take() {
+            None if streams => {
+                drop(state);
+                self.release(key);
+                Poll::Ready(Outcome::Empty)
+            }
             Some(outcome) => {
                 std::mem::swap(&mut entry.buffer, buffer);
                 let mut woken = Vec::new();
                 state.remove(key, &mut woken);
                 drop(state);
                 woken.into_iter().for_each(Waker::wake);
-                Poll::Ready(outcome)
+                Poll::Ready(if streams && matches!(outcome, Outcome::Result(_)) {
+                    Outcome::Empty
+                } else {
+                    outcome
+                })
             }
             None => {
                 entry.receiver.wait(context);

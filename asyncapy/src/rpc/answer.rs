@@ -107,6 +107,7 @@ impl Answer<'_> {
         let mut details = BytesMut::new();
         let written = failed.details.map(|write| write(self.encoding, &mut details));
         let details = match written {
+            Some(Ok(())) if details.is_empty() => None,
             Some(Ok(())) => Some(&details[..]),
             Some(Err(error)) => {
                 tracing::error!(part = "Response handler", %error, "An error's details could not be written");
@@ -264,7 +265,7 @@ impl fmt::Debug for Answer<'_> {
     }
 }
 
-/// Writes an error's details in an encoding.
+/// Writes an error's details in an encoding, if there are any.
 type WriteDetails = Box<dyn FnOnce(Encoding, &mut BytesMut) -> Result<(), EncodeError> + Send>;
 
 /// Why a function has no result, with its own error as details.
@@ -291,6 +292,16 @@ impl Failed {
     /// An error that has no code of its own.
     pub fn plain(message: Option<String>) -> Self {
         Self { code: Code::HandlerFailed, message, field: None, cause: None, details: None }
+    }
+
+    /// What another call has said, with its details, if it has any.
+    pub(super) fn passed_on(status: Status) -> Self {
+        let failed = Self::of(&status);
+        let details: WriteDetails = Box::new(move |encoding, out| {
+            out.extend_from_slice(&status.details_in(encoding).unwrap_or_default());
+            Ok(())
+        });
+        Self { details: Some(details), ..failed }
     }
 
     /// The same with the error itself as details.

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -169,7 +168,6 @@ where
             let mut buffer = RESULT.take();
             let result = match handle.poll_outcome(context, &mut buffer) {
                 Poll::Ready(Outcome::Result(encoding)) => decode_slice(encoding, &buffer),
-                Poll::Ready(Outcome::Empty) => decode_slice(Some(Encoding::Json), b"null"),
                 Poll::Ready(outcome) => Err(Status::of(outcome)),
                 Poll::Pending => {
                     RESULT.set(buffer);
@@ -229,7 +227,6 @@ fn poll_reply<C: Caller, A: Arguments>(
         let mut payload = Vec::new();
         let reply = match ready!(stream.poll_outcome(context, &mut payload)) {
             Outcome::Result(encoding) => Ok(Reply::written(payload.into(), encoding)),
-            Outcome::Empty => Ok(Reply::written(Bytes::from_static(b"null"), Some(Encoding::Json))),
             outcome => Err(Status::of(outcome)),
         };
         *handle = None;

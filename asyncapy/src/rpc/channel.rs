@@ -11,15 +11,15 @@ use futures_core::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Status;
 use super::answer::write_item;
 use super::context::call_of;
 use super::decode::{decode, decode_item};
 use super::watch::Watch;
+use super::{Status, frame_buffer};
 use crate::error::{Code, Rejection};
 use crate::handler::{Extract, Request};
 use crate::mux::{Handle, Intake, Outcome};
-use crate::wire::{Encoding, v3};
+use crate::wire::{EncodeError, Encoding, v3};
 
 /// A stream of items each way, as long as the call lasts: `In` come in, `Out` go out.
 ///
@@ -213,12 +213,23 @@ impl<T: Serialize + 'static> Sender<T> {
     /// # Errors
     /// Why the stream takes nothing more; an item that cannot be written.
     pub async fn send(&self, item: T) -> Result<(), Status> {
-        let mux = self.handle.mux();
-        let mut frame = BytesMut::new();
-        let payload = write_item(&item, mux.outgoing(), self.encoding, 0, v3::Flags::NONE, &mut frame)
-            .map_err(|error| Status::from(crate::Error::from(error)))?;
-        drop(item);
-        match poll_fn(|context| self.handle.poll_send(context, &mut frame, payload)).await {
+        let (mut item, mut waiting) = (Some(item), None::<(BytesMut, usize)>);
+        let sent = poll_fn(|context| {
+            if let Some((frame, payload)) = &mut waiting {
+                return self.handle.poll_send(context, frame, *payload).map(Ok);
+            }
+            let Some(item) = item.take() else { return Poll::Ready(Ok(false)) };
+            frame_buffer::lend(|frame| {
+                let (framing, flags) = (self.handle.mux().outgoing(), v3::Flags::NONE);
+                let payload = write_item(&item, framing, self.encoding, 0, flags, frame)?;
+                let polled = self.handle.poll_send(context, frame, payload);
+                if polled.is_pending() {
+                    waiting = Some((frame[..].into(), payload));
+                }
+                polled.map(Ok)
+            })
+        });
+        match sent.await.map_err(|error: EncodeError| Status::from(crate::Error::from(error)))? {
             true => Ok(()),
             false => Err(match self.handle.outcome() {
                 Some((Outcome::Result(_) | Outcome::Empty, _)) | None => {
@@ -257,13 +268,22 @@ impl<T> Items<T> {
 
 impl<T: DeserializeOwned + 'static> Items<T> {
     /// The next item; none once the stream has ended well. After an error there is none either.
+    ///
+    /// # Errors
+    /// What the function, or the way to it, failed with; an item that is no `T`; `ERR_REQUEST_MALFORMED` from a function that
+    /// gives no stream.
     pub async fn next(&mut self) -> Option<Result<T, Status>> {
         poll_fn(|context| self.poll(context)).await
     }
 
     fn poll(&mut self, context: &Context<'_>) -> Poll<Option<Result<T, Status>>> {
         let Some(receiver) = &mut self.0 else { return Poll::Ready(None) };
-        let item = ready!(receiver.poll_recv(context)).transpose();
+        let mut item = ready!(receiver.poll_recv(context)).transpose();
+        if item.is_none()
+            && let Some((outcome @ Outcome::Result(_), _)) = receiver.handle.outcome()
+        {
+            item = Some(Err(Status::of(outcome)));
+        }
         if !matches!(item, Some(Ok(_))) {
             self.0 = None;
         }

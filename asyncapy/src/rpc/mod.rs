@@ -24,6 +24,7 @@ mod context;
 mod credentials;
 mod decode;
 pub(crate) mod dial;
+mod frame_buffer;
 mod function;
 mod invocation;
 #[cfg(feature = "metrics")]

@@ -8,7 +8,7 @@ use super::args::Arguments;
 use super::caller::{Again, CallOptions, CallRequest, Caller, Choice};
 use super::middleware::{Exchange, Meters, OutgoingCall};
 use super::watch::Watch;
-use super::{Peer, Status};
+use super::{Peer, Status, frame_buffer};
 use crate::error::Error;
 use crate::mux::{Handle, Open, Ticket};
 use crate::wire::{EncodeError, Encoding, v3};
@@ -32,14 +32,6 @@ pub(super) struct Opening<'a, C: Caller, A> {
     /// The stream, where it is open and middleware has not yet said its last word.
     pub(super) opened: Option<(Handle, Encoding)>,
 }
-
-thread_local! {
-    /// Where an OPEN is written before the connection is locked: writing it runs code of others.
-    static FRAME: std::cell::Cell<BytesMut> = std::cell::Cell::default();
-}
-
-/// A buffer that grew beyond this for one large call is given back to the allocator, in bytes.
-const KEEP_AT_MOST: usize = 256 * 1024;
 
 impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
     pub(super) fn new(caller: &'a C, target: &'a str, idempotent: bool, arguments: A) -> Self {
@@ -155,19 +147,15 @@ impl<'a, C: Caller, A: Arguments> Opening<'a, C, A> {
         if left.is_some_and(|left| left.is_zero()) {
             return Poll::Ready(Err(Status::new(crate::Code::DeadlineExceeded).not_run()));
         }
-        let mut frame = FRAME.take();
-        frame.clear();
-        let polled = self.write(peer, left, ends, &mut frame).map(|payload| {
+        let polled = frame_buffer::lend(|frame| {
+            let payload = self.write(peer, left, ends, frame)?;
             let open = Open { target: self.target, deadline, payload, ended: ends, awaits };
-            let polled = peer.mux().poll_open(context, &mut frame, open, ticket);
+            let polled = peer.mux().poll_open(context, frame, open, ticket);
             if let (Some(meters), Poll::Ready(Ok(_))) = (&self.meters, &polled) {
                 meters.sent(payload);
             }
-            polled
+            Ok::<_, EncodeError>(polled)
         });
-        if frame.capacity() <= KEEP_AT_MOST {
-            FRAME.set(frame);
-        }
         match polled {
             Err(error) => Poll::Ready(Err(Status::from(Error::from(error)).not_run())),
             Ok(Poll::Ready(Ok(key))) => Poll::Ready(Ok(Handle::new(peer.mux().clone(), key))),

@@ -89,12 +89,11 @@ impl Relay {
         self.handle.finish();
     }
 
-    /// The result, once there is one, in the peer's encoding or as raw bytes; nothing where there is none.
-    pub(crate) async fn result(&mut self) -> Result<Option<Item>, Status> {
+    /// The result, once there is one, in the peer's encoding or as raw bytes.
+    pub(crate) async fn result(&mut self) -> Result<Item, Status> {
         let mut buffer = Vec::new();
         match poll_fn(|context| self.handle.poll_outcome(context, &mut buffer)).await {
-            Outcome::Result(encoding) => Ok(Some(Item { encoding, payload: Bytes::from(buffer) })),
-            Outcome::Empty => Ok(None),
+            Outcome::Result(encoding) => Ok(Item { encoding, payload: Bytes::from(buffer) }),
             outcome => Err(Status::of(outcome)),
         }
     }

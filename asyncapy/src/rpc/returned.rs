@@ -10,9 +10,9 @@ use std::fmt::Display;
 use futures_core::Stream;
 use serde::Serialize;
 
-use super::Streaming;
 use super::answer::Failed;
 use super::body::{Items, Value};
+use super::{Status, Streaming};
 use crate::error::Failure;
 
 /// Something that is about to be looked at.
@@ -124,6 +124,13 @@ impl<E: Failure + Serialize + Send + 'static> FailWithAll for &mut &mut &mut Ret
     fn failed(&mut self) -> Failed {
         let error = self.take();
         Failed::of(&error).with_details(error)
+    }
+}
+
+/// What another call has said travels on as it is. Serde cannot write it: its details have an encoding already.
+impl FailWithAll for &mut &mut &mut Returned<Status> {
+    fn failed(&mut self) -> Failed {
+        Failed::passed_on(self.take())
     }
 }
 

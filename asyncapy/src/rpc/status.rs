@@ -69,6 +69,9 @@ struct Detailed<T> {
     details: T,
 }
 
+const ONE_VALUE: &str = "a stream was asked for, and the function gives one value";
+const A_STREAM: &str = "one value was asked for, and the function gives a stream";
+
 impl Status {
     /// A status that says no more than a code.
     pub fn new(code: Code) -> Self {
@@ -132,7 +135,7 @@ impl Status {
         self
     }
 
-    /// What a stream's end that is no result says.
+    /// What a stream's end that is not the one that was asked for says.
     pub(crate) fn of(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Failed { encoding, payload } => Self::told(encoding, payload),
@@ -141,9 +144,8 @@ impl Status {
             Outcome::Refused { encoding, payload } => {
                 Self { details: None, not_run: true, ..Self::told(encoding, payload) }
             }
-            Outcome::Result(_) | Outcome::Empty => {
-                Self::new(Code::RequestMalformed).message("the stream has ended otherwise than expected")
-            }
+            Outcome::Result(_) => Self::new(Code::RequestMalformed).message(ONE_VALUE),
+            Outcome::Empty => Self::new(Code::RequestMalformed).message(A_STREAM),
         }
     }
 

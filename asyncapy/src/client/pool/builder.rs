@@ -1,4 +1,3 @@
-use std::any::{TypeId, type_name};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,8 +12,8 @@ use super::shared::Shared;
 use super::{Backoff, Balance, Breaker, Discover, Fixed, Retry, RpcClient, ServerAddress};
 use crate::error::{Error, Result};
 use crate::mux::Processor;
+use crate::rpc::Service;
 use crate::rpc::peer_settings::PeerSettings;
-use crate::rpc::{self, Service};
 #[cfg(feature = "sealed")]
 use crate::security::SealKey;
 #[cfg(feature = "tls")]
@@ -277,14 +276,7 @@ impl RpcClientBuilder {
     /// # }
     /// ```
     pub fn register<F: 'static>(mut self, _function: F) -> Self {
-        let id = TypeId::of::<F>();
-        match rpc::linked().into_iter().find(|registration| (registration.type_id)() == id) {
-            Some(registration) => self.peer.functions.annotated(registration),
-            None => {
-                let name = type_name::<F>();
-                self.object(Error::Config(format!("register: `{name}` carries no `#[rpc]`")));
-            }
-        }
+        self.peer.register::<F>();
         self
     }
 
@@ -296,10 +288,7 @@ impl RpcClientBuilder {
 
     /// A value that all functions which are served here share.
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
-        if !self.peer.state.insert(value) {
-            let name = type_name::<T>();
-            self.object(Error::Config(format!("state: a value of type `{name}` was given before")));
-        }
+        self.peer.insert_state(value);
         self
     }
 
@@ -321,8 +310,8 @@ impl RpcClientBuilder {
     /// Starts to connect to all servers, and waits for none: the first calls do.
     ///
     /// # Errors
-    /// [`Error::Config`] if a setting is none or there is no server; [`Error::Build`] if the functions that are served here
-    /// do not fit together; that of the source.
+    /// [`Error::Config`] if a setting is none or there is no server; [`Error::Build`] with every mistake of what is served
+    /// here: functions whose names are taken, states that are missing; that of the source.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -340,10 +329,11 @@ impl RpcClientBuilder {
             }
             (None, _) => Source::new(Fixed::of(std::mem::take(&mut self.servers))),
         };
-        let first = timeout_at(Instant::now() + self.settings.connect_timeout, source.changed());
-        let first = first.await.map_err(|_| Error::TimedOut)??;
         let settings = Arc::new(self.settings.clone());
+        // No source need answer before the mistakes are told.
         let dialler = self.dialler(&settings)?;
+        let first = timeout_at(Instant::now() + settings.connect_timeout, source.changed());
+        let first = first.await.map_err(|_| Error::TimedOut)??;
         let shared = Arc::new(Shared::new(settings, dialler, Instant::now()));
         shared.apply(&first);
         shared.runtime.spawn(follow(source, shared.clone()));

@@ -6,7 +6,7 @@ use crate::mux::Farewell;
 impl Connection {
     /// Writes what is left, closes our side, and reads the client's until it closes too: all that no longer than a
     /// shutdown waits.
-    pub(super) async fn farewell(self, end: &End) {
+    pub(super) async fn farewell(&mut self, end: &End) {
         let shared = self.shared.clone();
         tokio::select! {
             biased;
@@ -15,7 +15,7 @@ impl Connection {
         }
     }
 
-    async fn say_farewell(mut self, end: &End) {
+    async fn say_farewell(&mut self, end: &End) {
         if matches!(end, End::Cut | End::Stuck | End::Io(_)) {
             return;
         }

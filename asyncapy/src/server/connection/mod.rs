@@ -147,6 +147,7 @@ impl Connection {
             other => debug!(part = "Client handler", reason = ?other, "Closing"),
         }
         self.farewell(&end).await;
+        drop(self);
         info!(part = "Client handler", "The connection was closed");
         end
     }
@@ -427,5 +428,12 @@ mod tests {
     fn a_connection_is_small() {
         let size = size_of::<Connection>();
         assert!(size <= 512, "{size} bytes");
+        // All that it may come to while it is served has its room from the start.
+        let size = size_of_future(Connection::serve);
+        assert!(size <= 1280, "{size} bytes");
+    }
+
+    fn size_of_future<A, F: Future>(_: fn(A) -> F) -> usize {
+        size_of::<F>()
     }
 }

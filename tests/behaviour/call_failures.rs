@@ -1,10 +1,11 @@
 //! Every way in which a call can fail reaches its caller with its code, message, field and details: in all four shapes,
-//! of functions and of methods, async and plain, in both encodings, over a socket and in memory.
+//! of functions and of methods, async and plain, in both encodings, over a socket and in memory, also within middleware.
 
 use std::future::pending;
 use std::time::Duration;
 
 use asyncapy::prelude::*;
+use asyncapy::rpc::middleware::{IncomingCall, Next, from_fn};
 use asyncapy::rpc::{CallError, Cancelled, Peer};
 use asyncapy::server::{Builder, Running};
 use asyncapy_tests::{eventually, in_time, start};
@@ -70,8 +71,6 @@ async fn many(deed: Deed, count: u32) -> Result<Streaming<Numbers>, Broken> {
         for number in 0..count {
             sink.send(Ok(number)).await;
         }
-        // What was made in the very turn that panics is not sent; another task's end is another turn.
-        let _ = tokio::spawn(async {}).await;
         if let Err(error) = deed.act(true).await {
             sink.send(Err(error)).await;
         }
@@ -308,10 +307,14 @@ impl Case {
     }
 }
 
+/// What the caller is told of a panic: nothing of its own.
+const PANICKED: &str = "the function has failed unexpectedly";
+
 fn cases() -> Vec<Case> {
     let mut cases = vec![
-        Case::of("hidden", Deed::Fail, Code::FunctionPrivate),
-        Case::of("hasty", Deed::Wait, Code::HandlerTimedOut),
+        Case::of("hidden", Deed::Fail, Code::FunctionPrivate)
+            .message("the function may not be called from here"),
+        Case::of("hasty", Deed::Wait, Code::HandlerTimedOut).message("the function took too long"),
     ];
     for group in ["open", "methods"] {
         let wrong = json!({"deed": "Fail", "count": "many"});
@@ -330,8 +333,8 @@ fn cases() -> Vec<Case> {
                 .message("3 arguments where there are 2"),
             Case::of(group, Deed::Fail, Code::custom("ERR_BROKEN")).details(),
             Case::of(group, Deed::FailLater, Code::custom("ERR_BROKEN")).details().later(),
-            Case::of(group, Deed::Panic, Code::HandlerPanicked),
-            Case::of(group, Deed::PanicLater, Code::HandlerPanicked).later(),
+            Case::of(group, Deed::Panic, Code::HandlerPanicked).message(PANICKED),
+            Case::of(group, Deed::PanicLater, Code::HandlerPanicked).message(PANICKED).later(),
             Case {
                 timeout: Some(Duration::from_millis(30)),
                 ..Case::of(group, Deed::Wait, Code::DeadlineExceeded)
@@ -343,7 +346,17 @@ fn cases() -> Vec<Case> {
 
 #[tokio::test]
 async fn every_failure_reaches_its_caller_whole() {
-    let (server, connections) = connections(builder()).await;
+    every_failure_reaches_its_caller(builder()).await;
+}
+
+#[tokio::test]
+async fn every_failure_passes_through_middleware_whole() {
+    let pass = from_fn(async |call: IncomingCall, next: Next| next.run(call).await);
+    every_failure_reaches_its_caller(builder().middleware(pass)).await;
+}
+
+async fn every_failure_reaches_its_caller(builder: Builder) {
+    let (server, connections) = connections(builder).await;
     for (name, peer) in &connections {
         for case in cases() {
             for shape in SHAPES {
@@ -380,7 +393,8 @@ async fn an_overloaded_server_says_so_and_has_not_begun() {
             let arguments = json!({"deed": "Fail", "count": 1});
             let failed = fails(peer, shape, &target, &arguments, None);
             let (_, status) = in_time("the call is turned away", failed).await;
-            assert_eq!(status, Status::new(Code::Overloaded), "{shape} {name}");
+            let message = "there is too much to do; try again later";
+            assert_eq!(status, Status::new(Code::Overloaded).message(message), "{shape} {name}");
             assert!(status.was_not_run(), "{shape} {name}");
         }
         assert!(!busy.is_finished());
@@ -399,6 +413,6 @@ async fn an_error_without_details_is_not_taken_for_the_functions_own() {
     let peer = server.handle().peer().unwrap();
     let own = CallError::Function(Some("because".to_owned()));
     assert_eq!(perhaps::call(&peer, true).await, Err(own));
-    let panicked = CallError::Status(Status::new(Code::HandlerPanicked));
+    let panicked = CallError::Status(Status::new(Code::HandlerPanicked).message(PANICKED));
     assert_eq!(perhaps::call(&peer, false).await, Err(panicked));
 }

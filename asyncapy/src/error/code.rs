@@ -114,6 +114,19 @@ impl Code {
     pub const fn custom(text: &'static str) -> Self {
         Code::Custom(Cow::Borrowed(text))
     }
+
+    /// What a caller is told besides the code where the library has nothing more to say than what the code means.
+    pub(crate) fn words(&self) -> Option<&'static str> {
+        Some(match self {
+            Code::FunctionPrivate => "the function may not be called from here",
+            Code::HandlerTimedOut => "the function took too long",
+            Code::HandlerPanicked => "the function has failed unexpectedly",
+            Code::Overloaded => "there is too much to do; try again later",
+            Code::TooManyStreams => "too many calls at once on this connection",
+            Code::DeadlineExceeded => "the caller's time is over",
+            _ => return None,
+        })
+    }
 }
 
 impl fmt::Display for Code {

@@ -25,6 +25,8 @@ pub struct Answer<'a> {
     pub(super) stalled: bool,
     /// Whether the call was answered with a failure.
     pub(super) failed: bool,
+    /// So many bytes at the front are whole and stay, also where the function panics: what was there before, and items.
+    pub(super) whole: usize,
     /// Where the end is put instead, where middleware wants to see it.
     pub(super) ending: Option<&'a mut Option<Ending>>,
 }
@@ -66,6 +68,7 @@ impl Answer<'_> {
             Ok(payload) => {
                 self.credit.spend(payload);
                 *self.connection -= payload as i64;
+                self.whole = self.out.len();
                 true
             }
             Err(error) => {

@@ -19,6 +19,11 @@ use crate::wire::{Encoding, Framing};
 /// A client has one for each connection; a function gets the one of its caller as an argument, and calls the caller's
 /// functions with it. Cheap to clone; calls of many tasks share the connection. Every failure is a [`Status`].
 ///
+/// A connection that was made from this side closes with the last clone and the last stream that was opened by one. Calls
+/// that the other side has made on it until then go on to their end, and no new ones are taken; what has not ended after
+/// the [`handler_timeout`](PeerBuilder::handler_timeout), 30 s by default, is dropped where it waits, and its caller reads
+/// `ERR_UNAVAILABLE`.
+///
 /// ```
 /// use asyncapy::prelude::*;
 ///

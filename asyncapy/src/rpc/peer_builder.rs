@@ -96,7 +96,8 @@ impl PeerBuilder {
         self
     }
 
-    /// How long a function that the server calls may run; 30 s by default. `ERR_HANDLER_TIMED_OUT`.
+    /// How long a function that the server calls may run; 30 s by default. `ERR_HANDLER_TIMED_OUT`. It is also how long what
+    /// the server has begun may go on, streams too, when the last [`Peer`] was dropped.
     pub fn handler_timeout(mut self, timeout: Duration) -> Self {
         self.settings.bounds.handler_timeout = timeout;
         self

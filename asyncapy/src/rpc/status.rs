@@ -78,6 +78,12 @@ impl Status {
         Self { code, message: None, field: None, details: None, not_run: false }
     }
 
+    /// A status that says what its code means, and no more.
+    pub(crate) fn plain(code: Code) -> Self {
+        let message = code.words().map(str::to_owned);
+        Self { message, ..Self::new(code) }
+    }
+
     /// The same with a sentence for the caller.
     #[must_use]
     pub fn message(mut self, message: impl Into<String>) -> Self {

@@ -1,5 +1,7 @@
+use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -78,7 +80,7 @@ impl<T: Send> Streaming<Produced<T>> {
     {
         let slot = Arc::<Mutex<Slot<T>>>::default();
         let future = code(Sink { slot: slot.clone() });
-        Self(Produced { future: Some(Box::pin(future)), slot })
+        Self(Produced { future: Some(Box::pin(future)), slot, panic: None })
     }
 }
 
@@ -108,6 +110,8 @@ pub struct Produced<T> {
     /// None once it has ended.
     future: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     slot: Arc<Mutex<Slot<T>>>,
+    /// What the closure has panicked with, while the item that it has sent before goes first.
+    panic: Option<Box<dyn Any + Send>>,
 }
 
 /// Where the closure of [`Streaming::produce`] sends its items.
@@ -175,7 +179,16 @@ impl<T> Stream for Produced<T> {
             return Poll::Ready(Some(item));
         }
         let ended = match &mut this.future {
-            Some(future) => future.as_mut().poll(&mut Context::from_waker(context.waker())).is_ready(),
+            Some(future) => {
+                let mut context = Context::from_waker(context.waker());
+                match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context))) {
+                    Ok(polled) => polled.is_ready(),
+                    Err(panic) => {
+                        this.panic = Some(panic);
+                        true
+                    }
+                }
+            }
             None => true,
         };
         if ended {
@@ -183,7 +196,10 @@ impl<T> Stream for Produced<T> {
         }
         match take(&this.slot) {
             Some(item) => Poll::Ready(Some(item)),
-            None if ended => Poll::Ready(None),
+            None if ended => match this.panic.take() {
+                Some(panic) => resume_unwind(panic),
+                None => Poll::Ready(None),
+            },
             None => Poll::Pending,
         }
     }
@@ -228,6 +244,19 @@ mod tests {
         assert_eq!(all(sent).await, [0, 1, 2, 9]);
         assert!(all(Streaming::produce(async |_: Sink<u32>| {})).await.is_empty());
         assert_eq!(all(Streaming::iter(0..3)).await, [0, 1, 2]);
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_goes_before_a_panic() {
+        let sent = Streaming::produce(async |sink: Sink<u32>| {
+            sink.send(1).await;
+            panic!("as asked for");
+        });
+        let mut stream = Box::pin(sent.into_inner());
+        assert_eq!(poll_fn(|context| stream.as_mut().poll_next(context)).await, Some(1));
+        let mut next = || stream.as_mut().poll_next(&mut Context::from_waker(Waker::noop()));
+        catch_unwind(AssertUnwindSafe(&mut next)).unwrap_err();
+        assert_eq!(next(), Poll::Ready(None));
     }
 
     /// A future that is polled only when its own waker was woken, as sets of futures do it.

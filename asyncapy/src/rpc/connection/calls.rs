@@ -88,6 +88,7 @@ impl Connection {
             connection: &mut connection,
             stalled: false,
             failed: false,
+            whole,
             ending: None,
         };
         let view = View::new(opened.payload, encoding, &scratch.index);
@@ -97,9 +98,8 @@ impl Connection {
         let polled = catch_unwind(AssertUnwindSafe(|| {
             call.as_mut().start(&mut request, &mut Context::from_waker(waker), &mut answer)
         }));
-        let stalled = answer.stalled;
-        // What was written before a panic is not sent.
-        if before != connection && polled.is_ok() {
+        let Answer { stalled, whole, .. } = answer;
+        if before != connection {
             self.mux.lock().spend((before - connection) as usize);
         }
         // Nobody takes part in a stream whose channel was not asked for.
@@ -133,8 +133,8 @@ impl Connection {
                 self.running.put(place, work);
             }
             Err(panic) => {
-                let out = if has_channel { &mut scratch.aside } else { &mut self.output };
-                out.truncate(whole);
+                // What was not written to its end is not sent; the items before it are.
+                out_of(has_channel, &mut scratch.aside, &mut self.output).truncate(whole);
                 note(&*panic, &self.serving.counters);
                 let_go(call, &serving.counters);
                 self.collect();
@@ -198,14 +198,15 @@ impl Connection {
             connection: &mut connection,
             stalled: false,
             failed: false,
+            whole,
             ending: None,
         };
         let polled = catch_unwind(AssertUnwindSafe(|| match call {
             Some(call) => call.as_mut().poll(&mut Context::from_waker(&waker), &mut answer),
             None => Poll::Ready(()),
         }));
-        let stalled = answer.stalled;
-        if before != connection && polled.is_ok() {
+        let Answer { stalled, whole, .. } = answer;
+        if before != connection {
             self.mux.lock().spend((before - connection) as usize);
         }
         match polled {

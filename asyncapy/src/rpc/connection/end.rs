@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::io;
 
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::Connection;
@@ -36,6 +37,19 @@ impl Connection {
         }
         self.mux.with(|state, woken| state.close(woken));
         self.say_goodbye(None);
+    }
+
+    /// Nobody on our side holds the connection any more: what the other side has begun goes on to its end, which must come
+    /// in time. Gives whether the other side is yet to be told, by what has just been put out.
+    pub(super) fn wind_up(&mut self) -> bool {
+        // What is only to be written is done soon, or not at all.
+        if self.pulse.end_by.is_some() || (self.running.len() == 0 && self.queue.is_empty()) {
+            return false;
+        }
+        self.pulse.end_by = Instant::now().checked_add(self.serving.settings.handler_timeout);
+        let told = self.leaving;
+        self.leave();
+        !told
     }
 
     fn say_goodbye(&mut self, violation: Option<&Violation>) {

@@ -102,6 +102,8 @@ pub(crate) struct Connection {
     greeted: bool,
     /// Whether the other side may call: where credentials are asked for, they come first.
     admitted: bool,
+    /// Whether nobody on our side holds the connection any more, by a handle or by a stream.
+    unheld: bool,
     /// Whether we have said that we take no more streams.
     leaving: bool,
     /// Whether the other side has ended the connection.
@@ -214,6 +216,7 @@ impl Connection {
             unheard: parts.side == Side::Connecting,
             greeted: false,
             admitted,
+            unheld: false,
             leaving: false,
             dismissed: false,
             objection: None,
@@ -316,6 +319,9 @@ impl Connection {
             }
             if self.is_done() {
                 return Poll::Ready(End::Closed);
+            }
+            if self.unheld && self.wind_up() {
+                continue;
             }
             // Whoever reads nothing of what it is sent is not listened to either.
             if self.output.len() <= self.serving.settings.output_hard {

@@ -161,9 +161,10 @@ impl Connection {
         self.refuse(stream, encoding, code, message);
     }
 
-    /// Answers a stream with an error.
+    /// Answers a stream with an error; without a message of its own it has the words for its code.
     pub(super) fn refuse(&mut self, stream: u32, encoding: Encoding, code: &Code, message: Option<&str>) {
         let framing = self.mux.outgoing();
+        let message = message.or_else(|| code.words());
         write_error(framing, encoding, stream, &mut self.output, code, message, None, None);
     }
 }

@@ -1,4 +1,5 @@
 use tokio::time::Instant;
+use tracing::warn;
 
 use super::frames::Violation;
 use super::{Connection, End};
@@ -19,6 +20,8 @@ pub(super) struct Pulse {
     stuck: Option<Instant>,
     /// Until when the other side must have said HELLO, where nothing goes without.
     pub(super) greet_by: Option<Instant>,
+    /// Until when the calls of the other side must have ended, where nobody on our side holds the connection any more.
+    pub(super) end_by: Option<Instant>,
 }
 
 /// After so many unanswered questions the other side is taken for dead (protocol V3, "PING").
@@ -26,7 +29,7 @@ const MISSES: u32 = 2;
 
 impl Pulse {
     pub(super) fn new(now: Instant) -> Self {
-        Self { now, heard: now, missed: 0, begun: None, stuck: None, greet_by: None }
+        Self { now, heard: now, missed: 0, begun: None, stuck: None, greet_by: None, end_by: None }
     }
 
     pub(super) fn heard(&mut self, now: Instant) {
@@ -59,6 +62,7 @@ impl Connection {
             pulse.stuck.map(|since| since + settings.write_stall),
             pulse.begun.map(|since| since + settings.frame_deadline(self.needed)),
             pulse.greet_by,
+            pulse.end_by,
             self.running.deadline(),
             self.queue.front().map(|queued| queued.until),
             self.mux.lock().deadline(),
@@ -81,6 +85,10 @@ impl Connection {
         if self.pulse.greet_by.is_some_and(|until| until <= now) {
             let code = if self.side == Side::Accepting { Code::TimedOut } else { Code::Unavailable };
             return Some(self.object(&Violation::new(code, "no HELLO has come in time")));
+        }
+        if self.pulse.end_by.is_some_and(|until| until <= now) {
+            warn!(part = "Client handler", calls = self.running.len(), "Calls were cut");
+            return Some(End::Closed);
         }
         if self.pulse.deadline(settings) <= now {
             if self.pulse.missed >= MISSES {

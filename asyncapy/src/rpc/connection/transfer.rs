@@ -17,6 +17,7 @@ impl Connection {
             let mut state = self.mux.lock();
             state.attended(self.number);
             state.drain_into(&mut self.output);
+            self.unheld = state.abandoned && state.ours() == 0;
             state.take_consumed()
         };
         self.consume(consumed);

@@ -1,3 +1,4 @@
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
@@ -77,6 +78,7 @@ impl Desk {
         state.lent = false;
         let (items, bytes) = std::mem::take(&mut state.written);
         answer.out.extend_from_slice(&state.items);
+        answer.whole = answer.out.len();
         state.items.clear();
         answer.credit.spend_all(items, bytes);
         *answer.connection -= bytes as i64;
@@ -95,6 +97,7 @@ impl Desk {
             (std::mem::take(&mut state.items), state.credit, state.connection, state.loans)
         };
         let before = (credit, connection);
+        let whole = items.len();
         let mut answer = Answer {
             out: &mut items,
             framing: self.framing,
@@ -104,10 +107,15 @@ impl Desk {
             connection: &mut connection,
             stalled: false,
             failed: false,
+            whole,
             ending: Some(ending),
         };
-        let written = write(&mut answer);
-        let stalled = answer.stalled;
+        let written = catch_unwind(AssertUnwindSafe(|| write(&mut answer)));
+        let Answer { stalled, whole, .. } = answer;
+        if written.is_err() {
+            // Of what a panic has cut short, only the items before it are sent.
+            items.truncate(whole);
+        }
         let count = credit.spent_since(&before.0);
         let bytes = (before.1 - connection) as usize;
         let mut state = self.lock();
@@ -135,7 +143,7 @@ impl Desk {
         }
         drop(state);
         waker.into_iter().for_each(Waker::wake);
-        written
+        written.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// How many items were written in all, and the bytes of their payloads.

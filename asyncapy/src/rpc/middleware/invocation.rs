@@ -1,5 +1,6 @@
 use std::cell::{Cell, OnceCell};
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -115,11 +116,12 @@ impl Invocation for Call {
         if let Some(desk) = &this.desk {
             desk.lend(context, answer);
         }
-        let polled = running.as_mut().poll(context);
+        // Items that were written before a panic are sent.
+        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)));
         if let Some(desk) = &this.desk {
             desk.collect(answer);
         }
-        let outcome = ready!(polled);
+        let outcome = ready!(polled.unwrap_or_else(|panic| resume_unwind(panic)));
         this.running = None;
         answer.outcome(outcome, this.desk.is_some());
         Poll::Ready(())
@@ -171,7 +173,7 @@ impl End<IncomingCall> for Inside {
         match deadline {
             None => Box::pin(running),
             Some(deadline) => Box::pin(async move {
-                let late = |_| Err(Status::new(Code::DeadlineExceeded));
+                let late = |_| Err(Status::plain(Code::DeadlineExceeded));
                 tokio::time::timeout_at(deadline, running).await.unwrap_or_else(late)
             }),
         }
@@ -236,6 +238,7 @@ impl Inside {
                         connection: &mut connection,
                         stalled: false,
                         failed: false,
+                        whole: 0,
                         ending: Some(&mut ending),
                     };
                     step(context, &mut answer)

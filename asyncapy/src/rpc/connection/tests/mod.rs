@@ -1,5 +1,6 @@
 //! Connections that are polled by hand, so that all of their state can be looked at between two frames.
 
+mod ends;
 mod model;
 mod rules;
 mod turns;
@@ -13,6 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use serde::ser::{Serialize, SerializeTuple, Serializer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Sleep;
@@ -57,6 +59,21 @@ async fn answer(told: oneshot::Receiver<Answered>) -> Result<Value<u64>, Failed>
         Ok(Answered::Value(value)) => Ok(Value(value)),
         Ok(Answered::Panic) => panic!("as asked for"),
         Ok(Answered::Failure) | Err(_) => Err(Failed::of(&Status::new(Code::HandlerFailed))),
+    }
+}
+
+/// An item that may panic when half of it is written.
+struct Fragile {
+    whole: bool,
+}
+
+impl Serialize for Fragile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pair = serializer.serialize_tuple(2)?;
+        pair.serialize_element(&1)?;
+        assert!(self.whole, "as asked for");
+        pair.serialize_element(&2)?;
+        pair.end()
     }
 }
 
@@ -130,6 +147,14 @@ pub(super) fn serving(change: impl FnOnce(&mut Serving)) -> (Arc<Serving>, Jobs)
                 assert!(n < 3, "as asked for");
                 Bytes::from_static(&[0; 8192])
             });
+            Ok(async move { Ok(Items::new(Streaming::iter(items).into_inner(), Ok)) })
+        }),
+    ));
+    draft.method(method(
+        "halves",
+        Shape::ServerStream,
+        function(|_| {
+            let items = (0..4).map(|n| Fragile { whole: n < 3 });
             Ok(async move { Ok(Items::new(Streaming::iter(items).into_inner(), Ok)) })
         }),
     ));

@@ -1,5 +1,10 @@
 //! Who waits for whom, and that nobody is forgotten.
 
+use std::io;
+use std::sync::atomic::AtomicUsize;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
 use super::*;
 
 const END: Flags = Flags::END;
@@ -101,17 +106,92 @@ async fn frames_that_waited_for_room_are_handled_when_there_is_some() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_costs_the_connection_no_credit() {
-    let mut far = Far::new(|_| {});
-    let before = far.driven.connection.mux.lock().connection_credit();
-    for n in 0..100 {
-        far.open(1 + 2 * n, "trips", END);
+async fn what_was_written_before_a_panic_is_sent_and_paid_for() {
+    for (name, item) in [("trips", &[0; 8192][..]), ("halves", b"[1,2]")] {
+        let mut far = Far::new(|_| {});
+        let before = far.driven.connection.mux.lock().connection_credit();
+        const STREAMS: u32 = 100;
+        for n in 0..STREAMS {
+            far.open(1 + 2 * n, name, END);
+        }
+        let frames = far.frames().await;
+        assert_eq!(frames.len(), 4 * STREAMS as usize, "{name}");
+        for n in 0..STREAMS {
+            let mut came = frames.iter().filter(|(frame, _)| frame.stream == 1 + 2 * n);
+            for _ in 0..3 {
+                let (frame, payload) = came.next().unwrap();
+                assert_eq!((frame.kind, frame.flags, &payload[..]), (FrameKind::Item, Flags::NONE, item));
+            }
+            let (frame, payload) = came.next().unwrap();
+            let told: serde_json::Value = serde_json::from_slice(payload).unwrap();
+            assert_eq!(
+                (frame.kind, told["error"].as_str()),
+                (FrameKind::Error, Some("ERR_HANDLER_PANICKED"))
+            );
+        }
+        let spent = 3 * i64::from(STREAMS) * item.len() as i64;
+        assert_eq!(far.driven.connection.mux.lock().connection_credit(), before - spent, "{name}");
+        far.driven.assert_empty();
     }
-    let errors = far.errors().await;
-    assert!(errors.iter().all(|(_, code)| code == Code::HandlerPanicked.as_str()), "{errors:?}");
-    assert_eq!(errors.len(), 100);
-    assert_eq!(far.driven.connection.mux.lock().connection_credit(), before);
-    far.driven.assert_empty();
+}
+
+/// Counts how often it is written to.
+struct Counted {
+    inner: DuplexStream,
+    writes: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_the_thread_to_itself_writes_by_turns() {
+    let (mut far, mut other) = (Far::new(|_| {}), Far::new(|_| {}));
+    let writes = Arc::<AtomicUsize>::default();
+    let Io::Memory(inner) = std::mem::replace(&mut far.driven.connection.io, Io::none()) else {
+        panic!("it is in memory");
+    };
+    far.driven.connection.io = Io::any(Counted { inner, writes: writes.clone() });
+    let mut id = 1;
+    for (alone, expected) in [(true, 3), (false, 1), (true, 3)] {
+        // Whoever was polled last on the thread has it to itself.
+        let last = if alone { &mut far } else { &mut other };
+        last.expect_life(id).await;
+        writes.store(0, Ordering::Relaxed);
+        for n in 1..=40 {
+            far.open(id + 2 * n, "one", END);
+        }
+        let answers = far.frames().await;
+        assert_eq!(answers.len(), 40);
+        assert_eq!(writes.load(Ordering::Relaxed), expected, "alone: {alone}");
+        id += 100;
+    }
 }
 
 #[tokio::test(start_paused = true)]

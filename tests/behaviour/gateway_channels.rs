@@ -70,6 +70,13 @@ async fn strict(channel: Channel<u64, u64>) -> Result<(), Status> {
     Err(Status::new(Code::custom("ERR_ENOUGH")).message("that will do"))
 }
 
+/// Takes all items, and does not end.
+#[rpc(group = "sock")]
+async fn linger(mut channel: Channel<u64>) -> Result<(), Status> {
+    while channel.recv().await?.is_some() {}
+    std::future::pending().await
+}
+
 fn server() -> (Builder, Open) {
     let open = Open::default();
     (Server::builder().linked_in(module_path!()).state(open.clone()), open)
@@ -132,8 +139,14 @@ async fn errors_come_with_a_code() {
 
     let mut socket = WebSocket::open(address, "/sock/total", "").await.unwrap();
     socket.text("").await;
-    socket.text("1").await;
     assert_eq!(socket.json().await["result"], 0);
+
+    let mut socket = WebSocket::open(address, "/sock/linger", "").await.unwrap();
+    socket.text("").await;
+    socket.text("1").await;
+    let error = socket.json().await;
+    assert_eq!(error["error"], "ERR_PROTOCOL_VIOLATION", "{error}");
+    assert_eq!(socket.next().await, Some(Message::Close(4500)));
 }
 
 #[tokio::test]

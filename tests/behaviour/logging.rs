@@ -54,6 +54,18 @@ async fn the_hello_world_of_the_document() {
     }
 }
 
+#[test]
+fn what_a_thread_without_a_log_has_met_first_is_heard() {
+    fn meet() {
+        warn!("met");
+    }
+    let log = Log::listen(LogLevel::Debug);
+    std::thread::spawn(meet).join().unwrap();
+    assert_eq!(log.text(), "", "another thread's");
+    meet();
+    assert!(log.text().contains("met"));
+}
+
 #[tokio::test]
 async fn at_info_a_session_begins_and_ends() {
     let log = Log::listen(LogLevel::Info);

@@ -1,8 +1,9 @@
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use asyncapy::server::logging::{self, LogLevel, LogSettings};
-use tracing::subscriber::DefaultGuard;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 
 /// Everything that is logged on this thread while it lives, in the library's own form.
 ///
@@ -12,6 +13,12 @@ pub struct Log {
     written: Written,
     _guard: DefaultGuard,
 }
+
+/// A subscriber that hears nothing, beside those of the tests.
+///
+/// As long as `tracing` knows of a single subscriber, a thread that meets an event for the first time asks its own one alone
+/// whether anybody wants it: a test beside that has none would silence the event for the one that listens.
+static SILENT: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
 
 #[derive(Clone, Debug, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
@@ -23,6 +30,7 @@ impl Log {
     /// If the log's own format is wrong.
     #[must_use]
     pub fn listen(level: LogLevel) -> Self {
+        LazyLock::force(&SILENT);
         let written = Written::default();
         let mut settings = LogSettings::default();
         settings.level = level;

@@ -65,7 +65,15 @@ async fn call(arguments: &Arguments) -> Result<(), Failure> {
     let client = arguments.link.connect_rpc().await?;
     let listed = client.call::<Vec<Description>>(FUNCTIONS, ()).await;
     if arguments.list {
-        return list(&listed.map_err(|status| refused(&status))?, arguments.function.as_deref());
+        let listed = match listed {
+            // A server has the function that lists them as soon as it has any other.
+            Err(status) if status.code == Code::FunctionUnknown => {
+                output::note("The server has no functions.");
+                Vec::new()
+            }
+            listed => listed.map_err(|status| refused(&status))?,
+        };
+        return list(&listed, arguments.function.as_deref());
     }
     let function = arguments.function.as_deref().unwrap_or_default();
     // A server that lists nothing may still have the function: then it is taken for a plain one.

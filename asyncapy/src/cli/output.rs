@@ -16,6 +16,12 @@ pub(super) fn line(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Writes a remark to stderr, where it is in the way of no program that reads the result.
+pub(super) fn note(text: &str) {
+    // Nobody may be there to read it.
+    let _ = anstream::stderr().lock().write_all(format!("{text}\n").as_bytes());
+}
+
 /// Writes JSON to stdout: over several lines for people, in one line for programs.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use asyncapy::prelude::*;
 use asyncapy::server::Running;
 
-use super::{Said, command, expect};
+use super::{Said, Serving, command, expect};
 
 /// Adds two numbers.
 #[rpc(group = "math")]
@@ -83,6 +83,10 @@ fn call_lists_what_there_is() {
     assert!(said.out.contains("count(to: u32) -> u32..\n"), "{said:?}");
     let said = expect(0, &["call", &at, "math.", "--list"]);
     assert_eq!(said.out.lines().count(), 2, "{said:?}");
+
+    let echo = Serving::start(&[]);
+    let said = expect(0, &["call", &echo.address, "--list"]);
+    assert_eq!((said.out.as_str(), said.err.lines().count()), ("", 1), "{said:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `asyncapy send` and `asyncapy bench`.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
@@ -62,9 +62,18 @@ fn send_tells_a_connection_that_fails_from_all_else() {
     let said = expect(3, &["send", &silent.local_addr().unwrap().to_string(), "a=1", "--timeout", "100ms"]);
     assert!(said.err.contains("--timeout"), "{said:?}");
 
-    let serving = Serving::start(&["--timeout", "200ms"]);
-    let said = expect(3, &["send", &serving.address, "a=1", "--count", "2", "--timeout", "100ms"]);
+    // Answered once, and then left.
+    let brief = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = brief.local_addr().unwrap().to_string();
+    let answers = std::thread::spawn(move || {
+        let (mut stream, _) = brief.accept().unwrap();
+        let mut packet = [0; 4 + 2 + r#"{"a":"1"}"#.len()];
+        stream.read_exact(&mut packet).unwrap();
+        stream.write_all(&packet).unwrap();
+    });
+    let said = expect(3, &["send", &address, "a=1", "--count", "2"]);
     assert_eq!(said.out, "{\"a\":\"1\"}\n", "the reply that came is printed");
+    answers.join().unwrap();
 }
 
 #[test]

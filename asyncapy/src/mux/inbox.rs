@@ -22,6 +22,8 @@ pub(crate) struct Inbox {
     large: VecDeque<Bytes>,
     /// The bytes of all that is there.
     bytes: usize,
+    /// How many items, and bytes of small ones, came last time: room for them is made at once.
+    usual: (usize, usize),
 }
 
 /// An item among the others.
@@ -48,6 +50,10 @@ pub(crate) enum Payload<'a> {
 
 impl Inbox {
     pub(super) fn push(&mut self, encoding: Option<Encoding>, payload: &[u8]) {
+        if self.marks.capacity() == 0 {
+            self.marks.reserve(self.usual.0);
+            self.small.reserve(self.usual.1);
+        }
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         self.marks.push_back(Mark { encoding, length });
         self.bytes += payload.len();
@@ -93,9 +99,15 @@ impl Inbox {
         self.marks.clear();
         self.small.clear();
         self.large.clear();
-        (self.taken, self.bytes) = (0, 0);
+        (self.taken, self.bytes, self.usual) = (0, 0, (0, 0));
+        self.rest();
+    }
+
+    /// Nothing is there, and nobody knows when more will come: gives much room back.
+    pub(super) fn rest(&mut self) {
+        debug_assert!(self.is_empty());
         if self.small.capacity() + self.marks.capacity() * size_of::<Mark>() > KEEP_AT_MOST {
-            *self = Self::default();
+            *self = Self { usual: self.usual, ..Self::default() };
         }
     }
 
@@ -104,10 +116,7 @@ impl Inbox {
         debug_assert!(other.is_empty());
         other.small.clear();
         other.taken = 0;
-        // After a burst the two in turn become small again.
-        if other.small.capacity() > KEEP_AT_MOST && self.bytes < KEEP_AT_MOST / 4 {
-            *other = Self::default();
-        }
+        other.usual = (self.marks.len(), self.small.len());
         std::mem::swap(self, other);
     }
 }
@@ -177,11 +186,13 @@ mod tests {
         assert_eq!((inbox.small.capacity(), inbox.bytes()), (0, 0));
 
         let mut other = Inbox::default();
-        for items in [1000, 1000, 1, 1] {
-            (0..items).for_each(|_| inbox.push(None, &[1; 100]));
-            inbox.hand_over(&mut other);
-            assert_eq!(std::iter::from_fn(|| other.take().map(drop)).count(), items);
-        }
-        assert!(inbox.small.capacity() + other.small.capacity() <= KEEP_AT_MOST, "{inbox:?} {other:?}");
+        (0..1000).for_each(|_| inbox.push(None, &[1; 100]));
+        inbox.hand_over(&mut other);
+        assert_eq!(std::iter::from_fn(|| other.take().map(drop)).count(), 1000);
+        other.rest();
+        inbox.rest();
+        assert_eq!(inbox.small.capacity() + other.small.capacity(), 0);
+        inbox.push(None, &[1; 100]);
+        assert!(inbox.small.capacity() >= 100_000, "as much is likely to come");
     }
 }

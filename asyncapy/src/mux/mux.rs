@@ -205,6 +205,8 @@ impl Mux {
             Some(entry) if entry.peer_ended => Poll::Ready(false),
             Some(entry) => {
                 entry.receiver.wait(context);
+                entry.inbox.rest();
+                inbox.rest();
                 Poll::Pending
             }
         };

@@ -33,12 +33,11 @@ async fn memory_is_bounded_the_connection_ends_and_others_do_not_notice() {
     }
     assert!(poured < 100 * MIB, "{poured} bytes were taken whose replies nobody reads");
     let mut most = 0;
-    let mut slowest = Duration::ZERO;
+    let mut replies = 0;
     let began = Instant::now();
     loop {
-        let asked = Instant::now();
         let stats = other.ask(r#"{"stats": 1}"#).await;
-        slowest = slowest.max(asked.elapsed());
+        replies += 1;
         most = most.max(server.resident().saturating_sub(before));
         if stats == json!({"connections": 1, "sessions": 1, "calls": 0}) {
             break;
@@ -46,9 +45,10 @@ async fn memory_is_bounded_the_connection_ends_and_others_do_not_notice() {
         assert!(began.elapsed().as_secs() < 30, "both must be closed by then: {stats}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    println!("two clients that never read: {} KiB at most, the slowest other reply {slowest:?}", most / 1024);
+    println!("two clients that never read: {} KiB at most, {replies} other replies meanwhile", most / 1024);
     assert!(most < 24 * MIB, "{most} bytes");
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    // Some hundred come before the stall is over; if others were held up by it, there would be one or two.
+    assert!(replies >= 10, "{replies} replies in {:?}", began.elapsed());
     drop((never_reads, pours));
 }
 

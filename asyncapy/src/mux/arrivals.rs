@@ -43,7 +43,7 @@ impl State {
             if !entry.window.receive(payload.len()) {
                 return Arrival::NoCredit;
             }
-            if entry.detached {
+            if entry.deaf {
                 forgotten += payload.len();
             } else {
                 entry.inbox.push(encoding, payload);

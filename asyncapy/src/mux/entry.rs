@@ -53,6 +53,8 @@ pub(crate) struct Entry {
     pub(super) deadline: Option<Instant>,
     /// Whether no handle takes part in it any more, although it goes on.
     pub(super) detached: bool,
+    /// Whether nobody takes its items any more.
+    pub(super) deaf: bool,
 }
 
 impl Entry {
@@ -71,6 +73,7 @@ impl Entry {
             ended: false,
             deadline: None,
             detached: false,
+            deaf: false,
         }
     }
 
@@ -84,6 +87,7 @@ impl Entry {
         self.ended = false;
         self.deadline = deadline;
         self.detached = false;
+        self.deaf = false;
     }
 
     /// Frees the entry.

@@ -57,10 +57,7 @@ impl Intake {
 /// What nobody will take counts as taken, or the connection would dry up.
 impl Drop for Intake {
     fn drop(&mut self) {
-        let bytes = self.untold + self.inbox.bytes();
-        if bytes > 0 {
-            self.mux.give_back(bytes);
-        }
+        self.mux.deafen(self.key, self.untold + self.inbox.bytes());
     }
 }
 

@@ -222,17 +222,14 @@ impl Mux {
         let mut state = self.lock();
         let many = state.consume(told);
         let streams = state.streams();
+        let (grant, grown) = room.grant(streams, now);
         let granted = match state.entry(key) {
-            Some(entry) if !entry.peer_ended => {
-                let (grant, grown) = room.grant(streams, now);
+            // All of it may be kept back: then there is nothing to say.
+            Some(entry) if !entry.peer_ended && grant != (0, 0) => {
                 entry.window.grant(grant);
                 state.may_cross(grown);
-                // All of it may be kept back: then there is nothing to say.
-                let any = grant != (0, 0);
-                if any {
-                    self.framing.encode_credit(&mut state.out, key.id, grant.0, grant.1);
-                }
-                any
+                self.framing.encode_credit(&mut state.out, key.id, grant.0, grant.1);
+                true
             }
             _ => false,
         };
@@ -241,7 +238,12 @@ impl Mux {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Bytes that had come will not be taken any more.
+    /// Nobody takes items of the stream any more; `told` as above.
+    pub(super) fn deafen(&self, key: Key, told: usize) {
+        self.with(|state, woken| state.deafen(key, told, woken));
+    }
+
+    /// Bytes of the connection's window were taken.
     pub(super) fn give_back(&self, bytes: usize) {
         self.with(|state, woken| {
             if state.consume(bytes) {

@@ -190,9 +190,19 @@ impl State {
     pub(super) fn detach(&mut self, key: Key, woken: &mut Vec<Waker>) {
         let Some(entry) = self.entry(key) else { return };
         entry.detached = true;
-        let left = entry.inbox.bytes();
-        entry.inbox.clear();
-        if self.consume(left) {
+        self.deafen(key, 0, woken);
+    }
+
+    /// Nobody takes items of the stream any more: those that are there and those that come are forgotten. `told` bytes were
+    /// taken before that.
+    pub(super) fn deafen(&mut self, key: Key, told: usize, woken: &mut Vec<Waker>) {
+        let left = self.entry(key).map_or(0, |entry| {
+            entry.deaf = true;
+            let left = entry.inbox.bytes();
+            entry.inbox.clear();
+            left
+        });
+        if self.consume(left + told) {
             woken.extend(self.call_driver(false));
         }
     }

@@ -61,3 +61,24 @@ async fn what_nobody_takes_is_given_back_at_once() {
         assert_eq!(granted(&mut far).await, CONNECTION, "answered: {answered}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_of_which_only_the_sender_is_left_holds_nothing() {
+    let mut far = Far::new(|serving| serving.settings.calls = 1024);
+    let mut senders = Vec::new();
+    for id in (1..).step_by(2).take(2 * (CONNECTION / STREAM) as usize) {
+        far.open(id, "ctl", NONE);
+        far.item(id, &[1; STREAM as usize / 2], NONE);
+        far.settle().await;
+        let mut job = far.jobs.try_recv().expect("there is room for the call");
+        let (sender, receiver) = job.channel.take().unwrap().split();
+        drop(receiver);
+        // What comes later is forgotten as well.
+        far.item(id, &[1; STREAM as usize / 2], NONE);
+        far.settle().await;
+        assert!(far.driven.end.is_none(), "{:?}", far.driven.end);
+        let sent = poll_once(std::pin::pin!(sender.send(Bytes::from_static(b"x"))));
+        assert!(matches!(sent, Poll::Ready(Ok(()))), "it can still send");
+        senders.push((sender, job.answer));
+    }
+}

@@ -11,8 +11,9 @@ import json
 import struct
 import sys
 
-from asyncaproto_v3 import (ACK, COMPRESSED, CREDIT, DEADLINE, EMPTY, END, HEAD, JSON, NAME, OPEN, PING, SEALED,
-                            Connection, Failure, frame, open_fields, parse, refusal)
+from asyncaproto_v3 import Connection
+from asyncaproto_v3_frames import (ACK, COMPRESSED, CREDIT, DEADLINE, EMPTY, END, HEAD, JSON, NAME, OPEN, PING, SEALED,
+                                   Failure, frame, open_fields, parse, refusal)
 
 
 def vectors(file):

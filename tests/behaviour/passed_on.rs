@@ -88,7 +88,8 @@ async fn told(name: &str, peer: &Peer) {
         if details {
             assert_eq!((&status, status.details().ok()), (&all, Some(no_funds())), "{name}");
         } else {
-            assert_eq!(status, Status::new(Code::HandlerPanicked), "{name}");
+            let panicked = Status::new(Code::HandlerPanicked).message("the function has failed unexpectedly");
+            assert_eq!(status, panicked, "{name}");
             assert_eq!(status.details::<Option<NoFunds>>().ok(), None, "{name}");
         }
     }
